@@ -1,0 +1,148 @@
+"""What staff picked, as a text (TOML) that a person can read and edit and that runs again without a widget."""
+
+import dataclasses
+import datetime
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tomli_w
+
+from purgelib import population as populations
+from purgelib.errors import BadChoice
+from purgelib.rules import Policy
+from purgelib.users import key_of
+
+KNOWN = {"title", "purge_date", "policy", "tick", "keep"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Which subsets were ticked, who is kept by name and why, the new purge date, under which policy.
+
+    ticks: (user group code, expiry year as text or "none") pairs. keep: primary ID -> reason.
+    """
+
+    title: str = "untitled"
+    purge_date: datetime.date | None = None
+    policy: Policy = Policy()
+    ticks: frozenset[tuple[str, str]] = frozenset()
+    keep: tuple[tuple[str, str], ...] = ()
+
+    def ticked(self, population):
+        """Returns a boolean array, a value per user of the population: is the user in a ticked subset."""
+        facet = population.facets
+        groups, years = facet["user_group"].cat, facet["expired"].cat
+        on = np.zeros((len(groups.categories), len(years.categories)), dtype=bool)
+        for group, year in self.ticks:
+            where = groups.categories.get_indexer([group])[0], years.categories.get_indexer([year])[0]
+            if min(where) >= 0:
+                on[where] = True
+        return on[groups.codes.to_numpy(), years.codes.to_numpy()]
+
+    def kept(self, population):
+        """Returns a boolean array: is the user kept by name."""
+        return population.table["key"].isin([key_of(one) for one, _ in self.keep]).to_numpy(bool)
+
+    def chosen(self, population):
+        """Returns a boolean array: ticked, not kept by name, and no rule says that the user stays."""
+        stays = (population.verdict == populations.STAYS).to_numpy(bool)
+        return self.ticked(population) & ~self.kept(population) & ~stays
+
+    def counts(self, population):
+        """Counts what the ticks mean: a frame of verdicts (and those kept by name) with the column ``users``."""
+        ticked, kept = self.ticked(population), self.kept(population)
+        found = population.verdict[ticked & ~kept].value_counts().reindex(populations.VERDICTS, fill_value=0)
+        rows = [*found.items(), ("kept by name", int((ticked & kept).sum())), ("ticked in all", int(ticked.sum()))]
+        return pd.DataFrame(rows, columns=["verdict", "users"])
+
+    def strangers(self, population):
+        """Returns the IDs to keep that are nobody's: a slip of the pen here would lose the user."""
+        known = set(population.table["key"])
+        return [one for one, _ in self.keep if key_of(one) not in known]
+
+    def summary(self, population):
+        """Says in one sentence what the ticks mean."""
+        n = self.counts(population).set_index("verdict")["users"]
+        return (f"{n['ticked in all']:,} users ticked: {n[populations.MAY_GO]:,} may go, "
+                f"{n[populations.CHECK]:,} are to be checked live, {n[populations.STAYS]:,} stay all the same, "
+                f"{n['kept by name']:,} are kept by name.")
+
+    def to_toml(self):
+        """Returns the choice as TOML."""
+        by_group = {}
+        for group, year in sorted(self.ticks):
+            by_group.setdefault(group, []).append(year)
+        said = {"title": self.title}
+        if self.purge_date:
+            said["purge_date"] = self.purge_date
+        said["policy"] = self.policy.to_dict()
+        said["tick"] = [{"user_group": group, "expired": years} for group, years in by_group.items()]
+        said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
+        return tomli_w.dumps(said)
+
+    def save(self, path):
+        """Writes the choice to a file, whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = path.with_suffix(".partial")
+        partial.write_text(self.to_toml(), encoding="utf-8")
+        partial.chmod(0o600)
+        partial.replace(path)
+        return path
+
+    def keeping(self, primary_id, reason):
+        """Returns the choice with one more user kept by name; a reason must be given."""
+        if not primary_id.strip() or not reason.strip():
+            raise BadChoice("To keep a user, give the primary ID and a reason.", value=primary_id)
+        others = tuple(pair for pair in self.keep if key_of(pair[0]) != key_of(primary_id))
+        return dataclasses.replace(self, keep=(*others, (primary_id.strip(), reason.strip())))
+
+
+def load(path):
+    """Reads a choice from a TOML file. Only reads."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadChoice(f"There is no choice at {Path(path).name}: run notebook 02_choose first, "
+                        "or name a choice file.", where=str(path)) from error
+    return from_toml(text, where=Path(path).name)
+
+
+def from_toml(text, where="the choice"):
+    """Returns the choice that a TOML text holds; anything not understood is an error."""
+    try:
+        said = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadChoice(f"{where} is not TOML: {error}.", where=where) from error
+    if unknown := set(said) - KNOWN:
+        raise BadChoice(f"{where} has {', '.join(sorted(unknown))}, which means nothing here; "
+                        f"known are {', '.join(sorted(KNOWN))}.", where=where, value=sorted(unknown))
+    return Choice(title=str(said.get("title", "untitled")), purge_date=_date(said.get("purge_date"), where),
+                  policy=Policy.from_dict(said.get("policy", {})),
+                  ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
+                  keep=tuple(_kept(one, where) for one in said.get("keep", [])))
+
+
+def _date(value, where):
+    if value is None or (isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)):
+        return value
+    raise BadChoice(f"{where}: purge_date = {value!r} must be a date without quotes, such as 2026-10-01.",
+                    where=where, value=value)
+
+
+def _pairs(tick, where):
+    group, years = tick.get("user_group"), tick.get("expired")
+    texts = [group, *years] if isinstance(years, list) else [None]
+    if set(tick) != {"user_group", "expired"} or not all(isinstance(one, str) for one in texts):
+        raise BadChoice(f"{where}: a [[tick]] needs user_group (text in quotes, such as \"06\") and expired "
+                        f"(list of years in quotes, or \"none\"); found {tick!r}.", where=where, value=tick)
+    return [(group, year) for year in years]
+
+
+def _kept(one, where):
+    if set(one) != {"primary_id", "reason"} or not all(isinstance(v, str) and v.strip() for v in one.values()):
+        raise BadChoice(f"{where}: a [[keep]] needs primary_id and reason, both texts in quotes; found {one!r}.",
+                        where=where, value=one)
+    return one["primary_id"], one["reason"]

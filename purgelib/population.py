@@ -1,0 +1,117 @@
+"""Everybody in the exports, with a verdict and all reasons, and the counts of them by any facets."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pandas as pd
+
+from purgelib import rules, users
+
+MAY_GO, CHECK, STAYS = "may go", "to be checked live", "stays"
+VERDICTS = [MAY_GO, CHECK, STAYS]
+NO_EXPIRY = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Population:
+    """Everybody: the user table, each rule's answers, the verdicts. Made by ``population.judge``; only reads.
+
+    table: user table (see ``users.COLUMNS``), a row per user.
+    answers: frame of booleans, a row per user, a column per rule, missing = cannot tell.
+    verdict: categorical of VERDICTS. reason: categorical text, all reasons joined by "; ".
+    as_of: the day of the data; ages are counted to that day, which never makes anybody look older.
+    """
+
+    table: pd.DataFrame
+    answers: pd.DataFrame
+    verdict: pd.Series
+    reason: pd.Series
+    policy: rules.Policy
+    as_of: pd.Timestamp
+    inputs: tuple = ()
+    problems: pd.DataFrame | None = None
+
+    def __len__(self):
+        return len(self.table)
+
+    @functools.cached_property
+    def facets(self):
+        """Returns the facets that users can be counted and ticked by, a column each."""
+        return facets(self.table).assign(verdict=self.verdict, reason=self.reason)
+
+    def counts(self, *by, where=None):
+        """Counts users by facets; returns a frame with one row per combination and the column ``users``."""
+        frame = self.facets if where is None else self.facets[where]
+        found = frame.groupby(list(by or ["verdict"]), observed=True).size()
+        return found.rename("users").reset_index()
+
+    def why(self, primary_id):
+        """Returns one user with every rule's answer in words: a frame with the columns rule, answer."""
+        row = self.table.index[self.table["key"] == users.key_of(primary_id)]
+        if row.empty:
+            return pd.DataFrame({"rule": [], "answer": []})
+        said = self.answers.loc[row[0]]
+        words = ["cannot tell" if pd.isna(a) else "may go" if a else "stays" for a in said]
+        return pd.DataFrame({"rule": [rules.by_name()[n].ask.__doc__ for n in said.index], "answer": words})
+
+    def funnel(self):
+        """Counts how many are left after each rule in turn; the last row counts those who may go.
+
+        Returns a frame with the columns reason, stay (kept by this rule first), left.
+        """
+        left = np.ones(len(self), dtype=bool)
+        rows = [("everybody", 0, len(self))]
+        for name, one in rules.by_name().items():
+            if name in self.answers:
+                no = ~self.answers[name].fillna(one.settled_live).to_numpy(bool)
+                rows.append((one.stays, int((left & no).sum()), int((left & ~no).sum())))
+                left &= ~no
+        return pd.DataFrame(rows, columns=["reason", "stay", "left"])
+
+    def summary(self):
+        """Says in one sentence how many may go, are to be checked live, and stay."""
+        n = self.verdict.value_counts()
+        return (f"Of {len(self):,} users, as of {self.as_of:%d %B %Y}: {n[MAY_GO]:,} may go, "
+                f"{n[CHECK]:,} are to be checked live, {n[STAYS]:,} stay.")
+
+
+def judge(exports, policy):
+    """Gives everybody in the exports a verdict with all reasons; returns a Population. Only reads."""
+    table, as_of = exports.users, pd.Timestamp(exports.data_date)
+    said = rules.answers(table, policy, as_of)
+    pattern, codes = _patterns(said)
+    verdict = [_verdict(row) for row in pattern]
+    reason = ["; ".join(rules.reasons(row)) or "expired long enough, nothing speaks against it" for row in pattern]
+    return Population(
+        table, said,
+        pd.Series(pd.Categorical(np.array(verdict, dtype=object)[codes], VERDICTS), table.index),
+        pd.Series(pd.Categorical(np.array(reason, dtype=object)[codes]), table.index),
+        policy, as_of, exports.inputs, exports.problems)
+
+
+def facets(table):
+    """Returns what users are counted and ticked by: user_group, expired (year as text), record_type and so on."""
+    year = table["expiry_date"].dt.year
+    years = year.astype("Int64").astype("str").where(year.notna(), NO_EXPIRY)
+    text = table[["user_group", "record_type", "account_type", "status", "campus"]].fillna("")
+    return text.assign(expired=years).astype("category")
+
+
+def _patterns(said):
+    """Few combinations of answers occur: words are made once for each of them, not for each user."""
+    digits = np.zeros(len(said), dtype=np.int64)
+    for name in said:
+        digits = digits * 3 + said[name].astype("Int8").fillna(2).to_numpy(np.int64)
+    _, first, codes = np.unique(digits, return_index=True, return_inverse=True)
+    return said.iloc[first].to_dict("records"), codes
+
+
+def _verdict(row):
+    known = rules.by_name()
+    if any(not pd.isna(a) and not a for a in row.values()):
+        return STAYS
+    open_ones = [name for name, a in row.items() if pd.isna(a)]
+    if any(not known[name].settled_live for name in open_ones):
+        return STAYS
+    return CHECK if open_ones else MAY_GO
