@@ -1,0 +1,102 @@
+"""Purge users from Ex Libris Alma, carefully: the map, a line per module, in reading order.
+
+    errors      every way in which this package says no, as one tree
+    users       the user table: columns, types, meaning; one Alma record becomes one row
+    forms       the forms of an export (CSV, tab/UTF-16, XLSX, report XML), each read to a table of texts
+    exports     Analytics exports read into one checked user table; doubtful rows become named problems
+    rules       why a user may go and why a user must stay: one function of the table each; the policy
+    population  everybody, with verdict and all reasons; counts by any facets
+    choice      what staff picked, as text (TOML) that runs again without a widget
+    charts      pictures of a population (matplotlib)
+    widgets     choosing with the mouse; yields a choice
+    guards      what must be true before anything is written
+    plan        a frozen, hashed, saved list: whom, what, why, seen when
+    answers     what Alma's error answers mean, turned into our errors
+    alma        the only door to Alma: typed calls, pace, retries, errors
+    journal     the run's SQLite file: intentions, results, full copies
+    update      carry out a plan user by user: look again, copy, intend, act, look, write down
+    jobs        carry out a plan through a set and Alma's purge job; reconcile
+    restore     undo: put back dates, re-create users; itself a plan
+    report      plan and journal turned into one page for a person, and the lists
+    sandbox     a pretend Alma with invented people, behind real HTTP on this machine
+
+``connect()`` is the one place where the client meets the sandbox or the real Alma.
+"""
+
+import os
+import urllib.parse
+from pathlib import Path
+
+import platformdirs
+
+from purgelib import alma, sandbox
+from purgelib.errors import NoKey, Refused
+
+__all__ = ["connect", "data_folder", "run_folder", "start_sandbox_anew"]
+
+TARGETS = {"alma-sandbox": "sandbox", "production": "production"}
+
+
+def data_folder():
+    """Returns the folder with sample/, in/, runs/ and sandbox/: PURGELIB_DATA, or data/ beside this package."""
+    return Path(os.environ.get("PURGELIB_DATA") or Path(__file__).parent.parent / "data").resolve()
+
+
+def run_folder(name):
+    """Returns the folder of the run of that name under data/runs, made for its owner only."""
+    if not name or Path(name).name != name or name.startswith("."):
+        raise Refused(f"{name!r} cannot name a run: use letters, digits and dashes, such as 2026-11-graduates.")
+    folder = data_folder() / "runs" / name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def connect(where="sandbox", institution=None, writing=False):
+    """Connects to the built-in sandbox, or to the real Alma when it is named; returns an ``alma.Alma``.
+
+    where: "sandbox" (invented people on this machine; "sandbox:practice" is another one), "alma-sandbox" or
+    "production" (the real Alma: ALMA_API_URL names the host, and the key comes from ALMA_API_KEY or the keyring).
+    institution: name or code that Alma must answer with; needed for the real Alma. writing: without it, every
+    verb but GET is refused.
+    """
+    kind, _, name = where.partition(":")
+    if kind == "sandbox":
+        there = sandbox.ensure(data_folder() / "sandbox" / (name or "alma"))
+        return alma.Alma(there.url, there.key, writing=writing, pace=None, floor=0)
+    if where not in TARGETS:
+        raise Refused(f"{where!r} is no target: use sandbox, alma-sandbox or production.")
+    if not institution:
+        raise Refused(f"To connect to {where}, name the institution: connect({where!r}, institution='...').")
+    return _real(where, institution, writing)
+
+
+def _real(where, institution, writing):
+    from purgelib import guards  # only the real Alma needs them
+
+    url = os.environ.get("ALMA_API_URL", "")
+    host = urllib.parse.urlsplit(url).hostname or ""
+    if not (url.startswith("https://") and host):
+        raise NoKey("Set ALMA_API_URL to your Alma's API host (https://api-eu... and so on).", target=where)
+    pace_file = Path(platformdirs.user_cache_dir("purgelib")) / "pace" / f"{host}.sqlite"
+    found = alma.Alma(url, _key(where, host), writing=writing, pace=10, pace_file=pace_file)
+    guards.same_target(institution, found.expect(TARGETS[where]).target())
+    return found
+
+
+def _key(where, host):
+    """The environment first, then the keyring; never an argument, so that no notebook holds a key."""
+    import keyring  # slow to import, and without a backend on many servers
+
+    try:
+        found = os.environ.get("ALMA_API_KEY") or keyring.get_password("purgelib", host)
+    except keyring.errors.KeyringError:
+        found = None
+    if not found:
+        raise NoKey(f"No key for {where}: set ALMA_API_KEY, or store it once with: keyring set purgelib {host}",
+                    target=where)
+    return found
+
+
+def start_sandbox_anew(where="sandbox"):
+    """Forgets everything that happened in the built-in sandbox: its people are invented anew at the next connect."""
+    sandbox.reset(data_folder() / "sandbox" / (where.partition(":")[2] or "alma"))

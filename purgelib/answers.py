@@ -1,0 +1,40 @@
+"""What Alma's error answers mean: JSON or XML, one error or a list, turned into our tree of errors."""
+
+from lxml import etree
+
+from purgelib.errors import AlmaError, KeyRefused, NoAnswer, NotFound, QuotaSpent, TooFast
+
+NOT_FOUND = {"401861", "401890", "60107", "402216", "402215"}
+KEY_CODES = {"UNAUTHORIZED", "FORBIDDEN", "INVALID_REQUEST"}
+
+
+def error_of(method, answer):
+    """Returns our error for an HTTP answer of Alma's that is no success. The URL is not quoted: it names a person."""
+    code, message, tracking = _told(answer)
+    facts = {"status": answer.status_code, "code": code, "tracking": tracking}
+    words = f"Alma refused {method} with {answer.status_code} {code or ''}: {message or 'no reason given'}."
+    if code == "PER_SECOND_THRESHOLD" or (answer.status_code == 429 and code != "DAILY_THRESHOLD"):
+        return TooFast(words, **facts)
+    if code == "DAILY_THRESHOLD":
+        return QuotaSpent(words + " Go on tomorrow: the run resumes where it ended.", **facts)
+    if code in NOT_FOUND:
+        return NotFound(words, **facts)
+    if code in KEY_CODES or answer.status_code in (401, 403):
+        return KeyRefused(words + " Check the key and what it is allowed to do.", **facts)
+    if answer.status_code >= 500:
+        return NoAnswer(words, method=method, **facts)
+    return AlmaError(words, **facts)
+
+
+def _told(answer):
+    try:
+        said = (answer.json().get("errorList") or {}).get("error") or {}
+        one = said[0] if isinstance(said, list) else said
+        return one.get("errorCode"), one.get("errorMessage"), one.get("trackingId")
+    except (ValueError, AttributeError, IndexError):
+        pass
+    try:
+        root = etree.fromstring(answer.content, etree.XMLParser(resolve_entities=False, no_network=True))
+    except (etree.XMLSyntaxError, ValueError):
+        return None, None, None
+    return tuple(root.findtext(f".//{{*}}{name}") for name in ("errorCode", "errorMessage", "trackingId"))

@@ -1,0 +1,176 @@
+"""Carry out a plan through a set and Alma's own job; watch it, and reconcile it with the plan.
+
+Alma's purge job cannot be stopped, lists nobody whom it deleted, and nothing brings a user back. So the set
+is compared with the plan member by member, every member is looked at once more, the job is started once
+only, and afterwards every planned user is looked up.
+"""
+
+import datetime
+import time
+
+import pandas as pd
+from tqdm import tqdm
+
+from purgelib import guards, journal, plan, users
+from purgelib.errors import JobFailed, JobRefused, NoAnswer, NotFound, NothingToDo, NotThereYet
+from purgelib.journal import CONFIRMED, SKIPPED
+from purgelib.update import fetch, progress
+
+PURGE = "purge"
+PURGE_JOB = "Purge users"
+GONE, LEFT, IN_SET = "gone", "still in Alma", "would be purged"
+ENDED = ("COMPLETED_SUCCESS", "COMPLETED_WARNING", "COMPLETED_FAILED", "COMPLETED_NO_BULKS", "FAILED", "USER_ABORTED",
+         "SYSTEM_ABORTED", "SKIPPED")
+APPEARS_WITHIN = 60
+
+
+def purge(folder, alma, confirmed="", patience=6 * 3600):
+    """Hands the users of a plan whose purge date was set to Alma's job "Purge users"; returns the results.
+
+    Returns a frame with the columns ``journal.COLUMNS``: every planned user, gone or not and why. confirmed: as
+    for ``update.carry_out``; without it this only reads. With it, writes to Alma: creates a set, starts the job
+    once. patience: seconds to wait for the job's end. Calling again never starts a second job.
+    """
+    sealed = plan.load(folder)
+    guards.plan_fits(sealed.header, alma.target(), alma.today())
+    if confirmed:
+        guards.confirmed(sealed.header, confirmed)
+    with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
+        if not (book.job(PURGE) or {}).get("state"):
+            members = _members(sealed, alma, book, bool(confirmed))
+            if not confirmed:
+                return book.results()
+            _submit(sealed, alma, book, _set_of(sealed, alma, book, members))
+        _watch(alma, book, patience)
+        _reconcile(sealed, alma, book)
+        return book.results()
+
+
+def set_dates(folder, alma, confirmed=""):
+    """Setting the dates by the job "Update/Notify Users" is not there yet: refuses, and says what to use instead."""
+    raise NotThereYet("Setting purge dates through a set and Alma's job \"Update/Notify Users\" is not built yet. "
+                      "Use update.carry_out, which sets them user by user; or run that job in Alma on set.txt.",
+                      part="Update/Notify Users")
+
+
+def _members(sealed, alma, book, real):
+    """Looks at every planned user again; those for whom something speaks against it are out, with the reason."""
+    dated = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state == CONFIRMED}
+    ready, policy, day = [], sealed.policy, sealed.header["data_date"]
+    for user in progress(list(sealed.users.itertuples(index=False)), "Looking at everybody again"):
+        undated = [] if user.primary_id in dated else ["purge date not set by this run"]
+        # Before any date is set, a rehearsal looks at everybody; afterwards those left alone stay left alone.
+        why = undated if undated and dated else fetch(user, policy, alma, day)[1] + undated
+        state = SKIPPED if why else IN_SET
+        book.settle(user.primary_id, PURGE, "", "", state, "; ".join(why))
+        if not why:
+            ready.append(user.primary_id)
+    if real and not ready:
+        raise NothingToDo("Nobody of this plan may be purged now: set the purge dates first (04_update), and look at "
+                          "the reasons.")
+    return ready
+
+
+def _set_of(sealed, alma, book, members):
+    """An itemized set of exactly these users; a set of that name is ours only if the journal says so."""
+    known = book.job(PURGE) or {}
+    name = known.get("set_name") or f"purge {sealed.folder.name} {sealed.header['seal'][:8]}"
+    found = alma.find_set(name)
+    if found and not known:
+        raise JobRefused(f"A set named {name!r} is there already, but this run did not make it. Look at it in Alma; "
+                         "delete or rename it.", job=PURGE_JOB, why="set name taken")
+    book.note_job(PURGE, set_name=name)
+    set_id = (found or alma.create_set(name, f"Plan {sealed.header['seal'][:8]}, {len(members)} users"))["id"]
+    book.note_job(PURGE, set_id=set_id)
+    alma.replace_members(set_id, members)
+    _same_members(alma.members(set_id), members)
+    return set_id
+
+
+def _same_members(found, wanted):
+    found, wanted = {users.key_of(one) for one in found}, {users.key_of(one) for one in wanted}
+    if found != wanted:
+        raise JobRefused(f"The set in Alma is not the plan: {len(found - wanted)} members too many, "
+                         f"{len(wanted - found)} missing. No job was started. Call again to fill the set anew.",
+                         job=PURGE_JOB, why="set differs")
+
+
+def _submit(sealed, alma, book, set_id):
+    """Starts the job, once for ever: the intention is on disk first, a missing answer is settled by looking."""
+    job = alma.job(PURGE_JOB)
+    name = f"{PURGE_JOB} {sealed.folder.name} {sealed.header['seal'][:12]}"
+    if _instance_of(alma, job["id"], name):
+        raise JobRefused(f"Alma has run a job named {name!r} already; it is not started again.", job=PURGE_JOB,
+                         why="already run")
+    book.note_job(PURGE, job_id=job["id"], name=name, state="intended")
+    try:
+        instance = alma.run_job(job["id"], {"set_id": str(set_id), "job_name": name})
+    except NoAnswer:
+        instance = None  # it may have started all the same: its instance tells
+    except Exception:
+        # Refused before it started (too many jobs, a parameter missing): it may be tried again.
+        book.note_job(PURGE, state=None)
+        raise
+    book.note_job(PURGE, instance=instance, state="submitted" if instance else "intended")
+
+
+def _instance_of(alma, job_id, name):
+    return next((one["id"] for one in alma.instances(job_id) if one["name"].startswith(name)), None)
+
+
+def _watch(alma, book, patience):
+    """Waits for the job's end, as Alma tells it; finds its instance first where the start got no answer."""
+    known = book.job(PURGE)
+    if known["state"] == "ended":
+        return
+    if not known["instance"]:
+        book.note_job(PURGE, instance=_find_instance(alma, known), state="submitted")
+        known = book.job(PURGE)
+    until, pause = time.monotonic() + patience, 0.2
+    with tqdm(total=100, desc=f"Alma's job {PURGE_JOB}", unit="%", leave=False, mininterval=0.5) as bar:
+        while time.monotonic() < until:
+            seen = alma.instance(known["job_id"], known["instance"])
+            bar.update(float(seen.get("progress") or 0) - bar.n)
+            if seen["status"]["value"] in ENDED:
+                return _ended(book, seen)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 30)
+    raise JobFailed(f"The job has not ended after {datetime.timedelta(seconds=patience)}; it cannot be stopped. Call "
+                    "again to go on waiting.", job=PURGE_JOB, instance=known["instance"],
+                    status=seen["status"]["value"])
+
+
+def _find_instance(alma, known):
+    for _ in range(APPEARS_WITHIN // 2):
+        if instance := _instance_of(alma, known["job_id"], known["name"]):
+            return instance
+        time.sleep(2)
+    raise JobFailed(f"Nobody knows whether the job was started: Alma did not answer, and lists no job named "
+                    f"{known['name']!r}. Look at Admin > Monitor Jobs. It will not be started again by this run; if it "
+                    "never ran, make a new plan.", job=PURGE_JOB, instance=None, status="unknown")
+
+
+def _ended(book, seen):
+    counters = "; ".join(f"{(c['type'] or {}).get('desc') or c['type']['value']}: {c['value']}"
+                         for c in seen.get("counter") or [])
+    book.note_job(PURGE, state="ended", said=f"{seen['status']['value']}; {counters}")
+
+
+def _reconcile(sealed, alma, book):
+    """Looks every member up, whatever the job says: gone, or still there."""
+    states = book.states(PURGE)
+    todo = [one for one, state in states.items() if state != SKIPPED]
+    for primary_id in progress(todo, "Looking who is gone"):
+        try:
+            record = alma.user(primary_id)
+        except NotFound:
+            book.settle(primary_id, PURGE, "", "", GONE, "Alma does not know the user any more")
+            continue
+        gone = (record.get("status") or {}).get("value") == "DELETED"
+        book.settle(primary_id, PURGE, "", "", GONE if gone else LEFT,
+                    "status Deleted (policy: keep fully reportable)" if gone else "Alma's job did not purge the user")
+
+
+def outcome(folder):
+    """Returns the results of a run by its journal, as ``journal.COLUMNS``. Only reads."""
+    return pd.DataFrame(journal.read(folder).results())

@@ -1,0 +1,125 @@
+"""Plan and journal turned into one page for a person, and into the lists of those who are gone and kept.
+
+Counts are checked, not only shown: read = not chosen + planned, and planned = gone + left alone + open.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from purgelib import journal, plan
+from purgelib.errors import Failed
+from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
+
+GONE = "gone"
+PURGE = "purge"
+RESTORED = {"restore purge date": "dates put back", "re-create user": "users re-created"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """What became of everybody who was read; the lines add up, or ``count`` raises Failed."""
+
+    read: int
+    not_chosen: int
+    planned: int
+    dates_set: int
+    left_alone: int
+    failed: int
+    not_done: int
+    purged: int
+    still_there: int
+    dates_put_back: int
+    users_recreated: int
+
+    def lines(self):
+        """Returns pairs of words and number, in the order of the work."""
+        return [("users read", self.read), ("  not chosen (kept)", self.not_chosen),
+                ("  candidates (planned)", self.planned), ("    purge dates set", self.dates_set),
+                ("    left alone after a look at Alma", self.left_alone), ("    failed", self.failed),
+                ("    not done yet", self.not_done), ("purged by Alma's job", self.purged),
+                ("not purged, of those with dates set", self.still_there), ("dates put back", self.dates_put_back),
+                ("users re-created", self.users_recreated)]
+
+    def __str__(self):
+        return "\n".join(f"{words:<40}{number:>8,}" for words, number in self.lines())
+
+
+def count(folder):
+    """Counts what became of everybody in a run. Only reads."""
+    sealed, book = plan.load(folder), journal.read(folder)
+    states = pd.Series(book.states(plan.SET_PURGE_DATE), dtype="str").value_counts()
+    n = {name: int(states.get(name, 0)) for name in (CONFIRMED, SKIPPED, FAILED, INTENDED)}
+    purged = list(book.states(PURGE).values()).count(GONE)
+    not_chosen = len(_read(sealed.folder / "not_chosen.csv"))
+    back = _restored(sealed.folder)
+    made = Counts(sealed.header["population"], not_chosen, len(sealed), n[CONFIRMED], n[SKIPPED], n[FAILED],
+                  len(sealed) - sum(n.values()) + n[INTENDED], purged, n[CONFIRMED] - purged,
+                  back["dates put back"], back["users re-created"])
+    return _adds_up(made)
+
+
+def _adds_up(made):
+    parts = made.dates_set + made.left_alone + made.failed + made.not_done
+    if made.read != made.not_chosen + made.planned or made.planned != parts or made.still_there < 0:
+        raise Failed(f"The counts do not add up: {made}. Do not trust this run; look at its journal.")
+    return made
+
+
+def _restored(folder):
+    found = dict.fromkeys(RESTORED.values(), 0)
+    for one in folder.glob("restore-*"):
+        for action, words in RESTORED.items():
+            found[words] += list(journal.read(one).states(action).values()).count(CONFIRMED)
+    return found
+
+
+def gone(folder):
+    """Returns who is gone, the list that Alma does not give: a frame with primary_id, user_group, expiry_date."""
+    states, sealed = journal.read(folder).states(PURGE), plan.load(folder)
+    return sealed.users[sealed.users["primary_id"].map(states).eq(GONE)][["primary_id", "user_group", "expiry_date"]]
+
+
+def kept(folder):
+    """Returns everybody who is not gone, with the reasons: a frame with primary_id, user_group, reason."""
+    sealed, results = plan.load(folder), journal.read(folder).results()
+    # The last thing that happened to a user is the reason that counts.
+    last = results.drop_duplicates("primary_id", keep="last").set_index("primary_id")
+    said = last["state"] + ": " + last["reason"]
+    planned = sealed.users[["primary_id", "user_group"]].assign(reason=sealed.users["primary_id"].map(said))
+    planned = planned[~planned["primary_id"].map(last["state"]).eq(GONE)].fillna({"reason": "not done yet"})
+    return pd.concat([_read(sealed.folder / "not_chosen.csv"), planned], ignore_index=True)
+
+
+def write(folder):
+    """Writes report.html, gone.csv and kept.csv into the run folder; returns the page's path. Writes to disk."""
+    folder, made = Path(folder), count(folder)
+    for name, frame in (("gone.csv", gone(folder)), ("kept.csv", kept(folder))):
+        _private_text(folder / name, frame.to_csv(index=False))
+    sealed, book = plan.load(folder), journal.read(folder)
+    why = kept(folder)["reason"].value_counts().head(40)
+    page = _page().render(
+        head=sealed.header, lines=made.lines(), title=sealed.header["title"], name=folder.name,
+        funnel=sealed.header["funnel"], widest=max(row[2] for row in sealed.header["funnel"]) or 1,
+        groups=sealed.users["user_group"].value_counts().items(), why=why.items(), job=book.job(PURGE),
+        left=kept(folder).pipe(lambda f: f[f["primary_id"].isin(sealed.users["primary_id"])]).to_dict("records"))
+    return _private_text(folder / "report.html", page)
+
+
+def _page():
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("purgelib", "."), autoescape=True,
+                                     trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters["n"] = lambda number: f"{number:,}"
+    return environment.get_template("report.html")
+
+
+def _read(path):
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _private_text(path, text):
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path

@@ -1,0 +1,166 @@
+"""Carry out a plan user by user: look again, copy, intend, act, look, write down.
+
+The whole record is fetched, one field is changed, the whole record is put back (Alma's PUT is swap-all),
+and then fetched again: Alma saying 200 is not proof. A rehearsal is the default and takes the same way up
+to the write.
+"""
+
+import random
+import sys
+
+import pandas as pd
+from tqdm import tqdm
+
+from purgelib import guards, journal, plan, rules, users
+from purgelib.errors import AlmaError, CanaryFailed, KeyRefused, NoAnswer, NotFound, QuotaSpent, Stopped, TooFast
+from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
+
+WOULD = "would be set"
+# Errors that say nothing about one user, but stop the run for all.
+FOR_ALL = (KeyRefused, QuotaSpent, TooFast)
+# What Alma itself works out anew; everything else must come back as it was sent.
+ALMAS_OWN = {"purge_date", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link"}
+
+
+def carry_out(folder, alma, confirmed=""):
+    """Sets the purge dates of a plan; returns the results, a frame with the columns ``journal.COLUMNS``.
+
+    confirmed: the institution's name and the number of users, as ``guards.to_be_typed`` says. Without it this
+    is a rehearsal, which only reads. With it, writes to Alma. Interrupting is safe: call again to go on.
+    """
+    sealed = plan.load(folder)
+    guards.plan_fits(sealed.header, alma.target(), alma.today())
+    if confirmed:
+        guards.confirmed(sealed.header, confirmed)
+    with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
+        _questions(sealed, alma, book)
+        _canary_and_rest(sealed, alma, book, bool(confirmed))
+        return book.results()
+
+
+def _questions(sealed, alma, book):
+    """An intention without a result is a question to Alma: did it happen before the crash, or not?"""
+    states = book.states(plan.SET_PURGE_DATE)
+    for user in _users(sealed):
+        if states.get(user.primary_id) == INTENDED:
+            look(user, alma, book)
+
+
+def _canary_and_rest(sealed, alma, book, real):
+    """A few users at random go first; the rest follows only if none of them failed."""
+    settled = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state in (CONFIRMED, SKIPPED)}
+    todo = [user for user in _users(sealed) if user.primary_id not in settled]
+    random.shuffle(todo)
+    canary = sealed.policy.canary
+    for number, user in enumerate(progress(todo, "Setting purge dates" if real else "Rehearsing")):
+        _one(user, sealed, alma, book, real)
+        if number + 1 == canary:
+            _check_canary(todo[:canary], book)
+
+
+def _check_canary(first, book):
+    states = book.states(plan.SET_PURGE_DATE)
+    bad = [user.primary_id for user in first if states.get(user.primary_id) in (FAILED, INTENDED)]
+    if bad:
+        raise CanaryFailed(f"{len(bad)} of the first {len(first)} users did not come out as planned; the others were "
+                           "not touched. Look at the reasons in the results, then call again.", outcomes=bad)
+
+
+def _one(user, sealed, alma, book, real):
+    """Look again, copy, intend, act, look, write down."""
+    record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
+    if why:
+        return _settle(book, user, SKIPPED, "; ".join(why))
+    if not real:
+        return _settle(book, user, WOULD, "nothing speaks against it")
+    set_purge_date(user, record, alma, book)
+
+
+def set_purge_date(user, record, alma, book):
+    """Copies a record, changes its purge date from user.old to user.new and nothing else. Writes to Alma.
+
+    user: one row of a plan; an empty ``new`` takes the purge date away. How it came out is in the journal.
+    """
+    book.copy(user.primary_id, record)
+    book.intend(user.primary_id, user.action, user.old, user.new)
+    changed = {name: value for name, value in record.items() if name != "purge_date"}
+    if user.new:
+        changed["purge_date"] = user.new + "Z"
+    try:
+        alma.put_user(user.primary_id, changed)
+    except NoAnswer:
+        pass  # it may have happened all the same: the look tells
+    except AlmaError as error:
+        _settle(book, user, FAILED, str(error))
+        if isinstance(error, FOR_ALL):
+            raise
+        return
+    except Stopped:
+        _settle(book, user, FAILED, "stopped before it was sent")
+        raise
+    look(user, alma, book)
+
+
+def look(user, alma, book):
+    """Fetches the user anew and notes what is true now."""
+    before = book.copy_of(user.primary_id)
+    try:
+        after = alma.user(user.primary_id)
+    except NotFound:
+        return _settle(book, user, FAILED, "gone from Alma while it was being changed")
+    other = sorted(name for name in {*before, *after} - ALMAS_OWN if before.get(name) != after.get(name))
+    if other:
+        return _settle(book, user, FAILED, f"other fields changed as well: {', '.join(other)}")
+    if str(after.get("purge_date") or "")[:10] != user.new:
+        return _settle(book, user, FAILED, "Alma did not take the purge date over")
+    _settle(book, user, CONFIRMED, "read back")
+
+
+def _settle(book, user, state, reason):
+    book.settle(user.primary_id, user.action, user.old, user.new, state, reason)
+
+
+def fetch(user, policy, alma, data_date):
+    """Looks a planned user up in Alma; returns the record and all reasons to leave the user alone. Only reads.
+
+    user: one row of a plan; the reasons are empty when this is still the same person and every rule still says
+    "may go". What cannot be told stays.
+    """
+    try:
+        record = alma.user(user.primary_id)
+        owed = alma.owed(user.primary_id, policy.fee_statuses)
+    except NotFound:
+        return None, ["is not in Alma any more"]
+    except FOR_ALL:
+        raise
+    except AlmaError as error:
+        return None, [f"Alma does not tell: {error}"]
+    table = users.table([users.from_record(record, owed)])
+    answers = rules.answers(table, policy, pd.Timestamp(data_date), live=True)
+    return record, _changed_since(user, table.iloc[0]) + rules.reasons(answers.iloc[0], live=True)
+
+
+def _changed_since(user, row):
+    """Is this still the person and the state that the plan was made of? An empty fact of the plan tells nothing."""
+    said = []
+    if row["key"] != users.key_of(user.primary_id):
+        said.append("Alma answers with another primary ID")
+    for fact in plan.FACTS:
+        planned, now = getattr(user, fact), row[fact]
+        now = "" if pd.isna(now) else now.strftime("%Y-%m-%d") if fact == "expiry_date" else now
+        if planned and planned != now:
+            said.append(f"{fact.replace('_', ' ')} changed since the export")
+    found = "" if pd.isna(row["purge_date"]) else row["purge_date"].strftime("%Y-%m-%d")
+    if user.old and found not in (user.old, user.new):
+        said.append("purge date changed since the export")
+    return said
+
+
+def _users(sealed):
+    return list(sealed.users.itertuples(index=False))
+
+
+def progress(items, what):
+    """Shows a bar while iterating, at most twice a second, and takes it away at the end."""
+    return tqdm(items, desc=what, unit="user", mininterval=0.5, leave=False, file=sys.stdout,
+                disable=len(items) < 2)

@@ -1,0 +1,114 @@
+"""The house rules: who may import whom, how large a room may be, what a public function owes its reader."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "purgelib"
+# Who may import whom, of ours. The sandbox imports nothing of ours; nothing imports charts or widgets.
+TABLE = {
+    "errors": "", "users": "errors", "forms": "errors", "exports": "errors users forms", "rules": "errors users",
+    "population": "errors users exports rules", "choice": "errors users population rules",
+    "charts": "users population", "widgets": "users population choice errors", "guards": "errors users",
+    "plan": "errors users guards choice population rules", "answers": "errors", "alma": "errors answers", "journal": "errors users",
+    "update": "errors users rules guards plan alma journal",
+    "jobs": "errors users rules guards plan alma journal update",
+    "restore": "errors users rules guards plan alma journal update", "report": "errors users plan journal",
+    "__init__": "alma sandbox errors guards", "__main__": "guards plan report sandbox",
+}
+ONLY = {"requests": {"alma"}, "matplotlib": {"charts"}, "ipywidgets": {"widgets"}, "anywidget": {"widgets"},
+        "traitlets": {"widgets"}, "pyrate_limiter": {"alma"}, "tenacity": {"alma"}, "papermill": {"__main__"}}
+MODULES = sorted(ROOT.glob("*.py"))
+EVERYWHERE = sorted(ROOT.rglob("*.py"))
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "core", "misc", "models", "config"}
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            yield from (f"{base}.{alias.name}" for alias in node.names) if base == "purgelib" else [base]
+
+
+def ours(path):
+    return {name.split(".")[1] for name in imported(path) if name.startswith("purgelib.")}
+
+
+def test_every_module_stands_in_the_table():
+    assert {path.stem for path in MODULES} == set(TABLE)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_imports_point_one_way(path):
+    assert ours(path) <= set(TABLE[path.stem].split())
+
+
+def test_the_sandbox_imports_nothing_of_ours():
+    for path in (ROOT / "sandbox").rglob("*.py"):
+        assert ours(path) <= {"sandbox"}, path.name
+
+
+@pytest.mark.parametrize(("package", "rooms"), ONLY.items())
+def test_heavy_packages_live_in_one_room(package, rooms):
+    found = {path.stem for path in MODULES if any(name.split(".")[0] == package for name in imported(path))}
+    assert found <= rooms
+
+
+@pytest.mark.parametrize("path", EVERYWHERE, ids=lambda p: p.stem)
+def test_rooms_are_small_and_plainly_named(path):
+    assert path.stem not in DRAWERS or path.parent.name == "sandbox" and path.stem == "config"
+    assert len(path.read_text().splitlines()) <= 300
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 40, node.name
+
+
+@pytest.mark.parametrize("path", EVERYWHERE, ids=lambda p: p.stem)
+def test_everything_public_says_what_it_does(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), "the module has no docstring"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), node.name
+
+
+@pytest.mark.parametrize("path", [p for p in EVERYWHERE if p.stem != "__main__"], ids=lambda p: p.stem)
+def test_library_code_neither_prints_nor_exits(path):
+    called = {node.func.id for node in ast.walk(ast.parse(path.read_text()))
+              if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert called.isdisjoint({"print", "exit", "quit", "input"})
+
+
+@pytest.mark.parametrize("name", ["alma", "update", "jobs", "restore"])
+def test_verbs_that_touch_alma_say_so(name):
+    tree = ast.parse((ROOT / f"{name}.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and "alma" in [a.arg for a in node.args.args]:
+            said = ast.get_docstring(node)
+            assert "Writes to Alma" in said or "writes to Alma" in said or "Only reads" in said or \
+                "refuses" in said or node.name == "look", node.name
+
+
+def test_the_map_names_every_module_once():
+    said = [line.split()[0] for line in ast.get_docstring(ast.parse((ROOT / "__init__.py").read_text())).splitlines()
+            if line.startswith("    ")]
+    rooms = {path.stem for path in MODULES} | {"sandbox"}
+    assert sorted(said) == sorted(rooms - {"__init__", "__main__"})
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is():
+    from purgelib import errors
+
+    drawn = {}
+    stack = []
+    for line in errors.__doc__.splitlines():
+        if line.startswith("    ") and ("── " in line or line.strip() == "PurgeError"):
+            depth, name = line.index("── ") // 4 if "── " in line else 0, line.split("── ")[-1].split()[0]
+            del stack[depth:]
+            drawn[name] = stack[-1] if stack else "Exception"
+            stack.append(name)
+    real = {name: thing.__mro__[1].__name__ for name, thing in vars(errors).items() if isinstance(thing, type)}
+    assert drawn == real
