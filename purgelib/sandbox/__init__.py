@@ -1,0 +1,162 @@
+"""A pretend Alma behind real HTTP on this machine, with invented people: for practice and for tests.
+
+    where = sandbox.ensure(folder)      starts it, or finds the one that runs
+    sandbox.stop(folder)                stops it, keeps its state
+    sandbox.reset(folder)               stops it and forgets everybody
+
+It imports nothing else of purgelib: it is the ground truth against which the rest is tested.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import filelock
+
+from purgelib.sandbox.founding import open_store
+from purgelib.sandbox.gate import KEY, READ_ONLY_KEY
+from purgelib.sandbox.tokens import token
+
+__all__ = ["KEY", "READ_ONLY_KEY", "Where", "ensure", "reset", "stop"]
+# Kept so that a server which outlives us is no forgotten child, and one which ended leaves no zombie.
+_started = []
+# Runs the sandbox under a bare `purgelib`: the server needs none of the rest, which is slow to load.
+_ALONE = """
+import sys, types
+package = types.ModuleType("purgelib")
+package.__path__ = [sys.argv.pop(1)]
+sys.modules["purgelib"] = package
+from purgelib.sandbox.__main__ import main
+sys.exit(main())
+"""
+_STATE = ("alma.sqlite", "alma.sqlite-wal", "alma.sqlite-shm", "server.json", "server.log")
+
+
+@dataclasses.dataclass(frozen=True)
+class Where:
+    """Where a running sandbox is to be found: address without path, key with full rights, process."""
+
+    url: str
+    key: str
+    pid: int
+
+
+def ensure(folder, users=12_000, seed=31):
+    """Returns where the sandbox of this folder answers; starts it if none does.
+
+    The server is a process of its own, shared by all notebooks; it outlives the caller. A folder that
+    already has people keeps them, whatever `users` and `seed` say. Safe to call from many processes.
+    """
+    folder = pathlib.Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    where = _answering(folder)
+    if where:
+        return where
+    with filelock.FileLock(folder / "starting.lock"):
+        where = _answering(folder)
+        if where:
+            return where
+        # One that holds the lock but does not answer is starting up or stuck; wait for it, then end it.
+        return _wait(folder, 5) if _serving(folder) and _wait(folder, 5) else _start(folder, users, seed)
+
+
+def stop(folder):
+    """Stops the sandbox of this folder and keeps its state; does nothing when none is running."""
+    folder = pathlib.Path(folder).resolve()
+    if not folder.exists():
+        return
+    with filelock.FileLock(folder / "starting.lock"):
+        _stop(folder)
+
+
+def reset(folder, users=12_000, seed=31):
+    """Stops the sandbox, forgets everybody and all that was done, and invents people anew."""
+    folder = pathlib.Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / "starting.lock"):
+        _stop(folder)
+        for name in _STATE:
+            (folder / name).unlink(missing_ok=True)
+        open_store(folder, users, seed).close()
+
+
+def _known(folder):
+    try:
+        return json.loads((folder / "server.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _answering(folder):
+    """Returns where, if the one that answers on the noted port really is the sandbox of this folder."""
+    known = _known(folder)
+    if not known:
+        return None
+    url = f"http://127.0.0.1:{known['port']}"
+    try:
+        # No proxy of the environment may stand between us and this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{url}/sandbox/health", timeout=5) as answer:
+            health = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    if health.get("folder") != token(folder):
+        return None
+    return Where(url, KEY, health["pid"])
+
+
+def _serving(folder):
+    """Says whether a server process holds the folder, answering or not."""
+    lock = filelock.FileLock(folder / "serving.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def _start(folder, users, seed):
+    _stop(folder)
+    home = pathlib.Path(__file__).parents[1]
+    order = [sys.executable, "-c", _ALONE, str(home), "--folder", str(folder), "--users", str(users),
+             "--seed", str(seed)]
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(order, cwd=home.parent, stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log, start_new_session=True)
+    _started.append(process)
+    where = _wait(folder, 60, process)
+    if not where:
+        raise RuntimeError(f"the sandbox did not start; see {folder / 'server.log'}")
+    return where
+
+
+def _wait(folder, seconds, process=None):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and (process is None or process.poll() is None):
+        where = _answering(folder)
+        if where:
+            return where
+        time.sleep(0.02)
+    return None
+
+
+def _stop(folder):
+    known = _known(folder)
+    for sign, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        if not known or not _serving(folder):
+            return
+        try:
+            # The lock is held, so the process that wrote server.json is alive: the pid is not reused.
+            os.kill(known["pid"], sign)
+        except ProcessLookupError:
+            return
+        end = time.monotonic() + patience
+        while _serving(folder) and time.monotonic() < end:
+            time.sleep(0.02)
+        _started[:] = [process for process in _started if process.poll() is None]

@@ -1,0 +1,75 @@
+"""Loans, fees and requests: from the invented facts to Alma's JSON, with ids that follow from their order."""
+
+from purgelib.sandbox import tables
+from purgelib.sandbox.tables import code
+
+SUFFIX = "0002026"
+
+
+def loan_id(number):
+    """Returns the id of the loan with this number."""
+    return f"2284{number:08d}{SUFFIX}"
+
+
+def fee_id(number):
+    """Returns the id of the fee with this number."""
+    return f"9854{number:08d}{SUFFIX}"
+
+
+def request_id(number):
+    """Returns the id of the request with this number."""
+    return f"3306{number:08d}{SUFFIX}"
+
+
+def _library(name):
+    return {"value": name, "desc": tables.LIBRARIES[name]}
+
+
+def loan(fact, primary_id, number):
+    """Returns an open loan as Alma's JSON."""
+    return {
+        "loan_id": loan_id(number), "circ_desk": {"value": "DEFAULT_CIRC_DESK", "desc": "Circulation Desk"},
+        "library": _library(fact["library"]), "user_id": primary_id, "item_barcode": fact["barcode"],
+        "due_date": f"{fact['due']}T20:00:00Z", "loan_status": "ACTIVE",
+        "loan_date": f"{fact['taken']}T09:30:00Z",
+        "process_status": "NORMAL", "mms_id": f"9918{number:07d}{SUFFIX}", "title": fact["title"],
+        "author": fact["author"], "description": None, "publication_year": "2012",
+        "location_code": {"value": "stacks", "name": "Open stacks"},
+        "item_policy": {"value": None, "description": None},
+        "call_number": "Z 100 .I5", "renewable": None,
+    }
+
+
+def fee(fact, number):
+    """Returns a fine or fee as Alma's JSON, transactions included."""
+    made = f"{fact['made']}T08:00:00.000Z"
+    paid = [{"type": code_of(kind), "amount": cents / 100, "vat_amount": 0.0,
+             "reason": {"value": "", "desc": ""}, "created_by": "exl_impl",
+             "external_transaction_id": "", "transaction_time": made,
+             "received_by": {"value": "", "desc": ""}, "payment_method": {"value": "", "desc": ""}}
+            for kind, cents in fact["paid"]]
+    return {
+        "id": fee_id(number), "type": code("FineFeeType", fact["type"]),
+        "status": code("FineFeeStatus", fact["status"]), "balance": fact["balance"] / 100,
+        "remaining_vat_amount": 0.0, "original_amount": fact["amount"] / 100, "original_vat_amount": 0.0,
+        "creation_time": made, "status_time": made, "comment": None, "owner": _library("MAINLIB"),
+        "title": fact["title"], "barcode": None, **({"transaction": paid} if paid else {}),
+    }
+
+
+def code_of(kind):
+    """Returns the code field of a transaction type."""
+    return {"value": kind, "desc": kind.capitalize()}
+
+
+def request(fact, primary_id, number):
+    """Returns an open request as Alma's JSON."""
+    return {
+        "title": fact["title"], "author": fact["author"], "description": None, "comment": None,
+        "request_id": request_id(number), "request_type": fact["type"],
+        "request_sub_type": {"value": "PATRON_PHYSICAL", "desc": "Patron physical item request"},
+        "user_primary_id": primary_id, "pickup_location": "Main Library", "pickup_location_type": "LIBRARY",
+        "pickup_location_library": "MAINLIB", "material_type": {"value": "BOOK", "desc": "Book"},
+        "request_status": fact["status"], "place_in_queue": 1, "request_date": f"{fact['made']}Z",
+        "request_time": f"{fact['made']}T08:15:00.000Z", "mms_id": f"9917{number:07d}{SUFFIX}",
+    }
