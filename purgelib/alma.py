@@ -12,6 +12,7 @@ import threading
 import urllib.parse
 from pathlib import Path
 
+import pandas as pd
 import pyrate_limiter
 import requests
 import tenacity
@@ -167,9 +168,10 @@ class Alma:
         return self._get(f"/conf/jobs/{job_id}/instances/{instance_id}")
 
     def code_table(self, name):
-        """Returns a code table as a dict of enabled codes and descriptions. Only reads."""
+        """Returns the enabled rows of a code table: a frame with the columns code, description. Only reads."""
         rows = self._get(f"/conf/code-tables/{name}").get("row") or []
-        return {row["code"]: row["description"] for row in rows if row.get("enabled")}
+        enabled = [(row["code"], row["description"]) for row in rows if row.get("enabled")]
+        return pd.DataFrame(enabled, columns=["code", "description"])
 
     # ---- the door
 

@@ -82,9 +82,15 @@ class Choice:
         said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
         return tomli_w.dumps(said)
 
-    def save(self, path):
-        """Writes the choice to a file, whole or not at all."""
-        path = Path(path)
+    def save(self, folder):
+        """Writes the choice as choice.toml into a run folder, whole or not at all; returns its path.
+
+        A folder whose plan is sealed keeps the choice that it was sealed with: another one is refused.
+        """
+        path = Path(folder) / "choice.toml"
+        if (path.parent / "plan.json").exists() and path.read_text(encoding="utf-8") != self.to_toml():
+            raise BadChoice(f"The plan of {path.parent.name} is sealed already, with another choice. Give this run another "
+                            "name, and save the choice there.", where=str(path))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = path.with_suffix(".partial")
         partial.write_text(self.to_toml(), encoding="utf-8")
@@ -101,13 +107,15 @@ class Choice:
 
 
 def load(path):
-    """Reads a choice from a TOML file. Only reads."""
+    """Reads a choice from a TOML file, or from the choice.toml of a run folder. Only reads."""
+    path = Path(path)
+    path = path / "choice.toml" if path.is_dir() else path
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadChoice(f"There is no choice at {Path(path).name}: run notebook 02_choose first, "
-                        "or name a choice file.", where=str(path)) from error
-    return from_toml(text, where=Path(path).name)
+        raise BadChoice(f"There is no choice at {path.parent.name}/{path.name}: save one in 02_choose, or name a choice "
+                        "file.", where=str(path)) from error
+    return from_toml(text, where=path.name)
 
 
 def from_toml(text, where="the choice"):

@@ -117,13 +117,20 @@ class Journal:
         return self._clock().isoformat(timespec="milliseconds")
 
 
+def tally(results):
+    """Counts results by action, state and reason: a frame with the columns action, state, reason, users."""
+    counted = results.groupby(["action", "state", "reason"], sort=False).size().rename("users").reset_index()
+    return counted.sort_values(["action", "users"], ascending=[False, False], ignore_index=True)
+
+
 @contextlib.contextmanager
 def open(folder, rehearsal=False):
     """Opens a run's journal; only one process at a time may. A rehearsal gets a copy in memory, lost at the end."""
     path = Path(folder) / "journal.sqlite"
     lock = filelock.FileLock(path.with_suffix(".lock"), mode=0o600)
     try:
-        lock.acquire(timeout=0)
+        # A process that was just killed may need a moment to be gone.
+        lock.acquire(timeout=5)
     except filelock.Timeout:
         raise RunBusy(f"{path.parent.name} is being carried out by another notebook or process. Wait for it, or stop "
                       "it there.", folder=str(path.parent)) from None

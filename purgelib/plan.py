@@ -79,7 +79,7 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
               "data_date": str(population.as_of.date()), "policy": choice.policy.to_dict(),
               "inputs_folder": inputs_folder and os.path.relpath(inputs_folder, folder),
               "funnel": population.funnel().to_dict("split", index=False)["data"]}
-    choice.save(folder / "choice.toml")
+    choice.save(folder)
     _not_chosen(population, choice, chosen).to_csv(_private(folder / "not_chosen.csv"), index=False)
     return write(folder, header, _rows(population, choice, chosen))
 

@@ -44,7 +44,7 @@ class Counts:
                 ("users re-created", self.users_recreated)]
 
     def __str__(self):
-        return "\n".join(f"{words:<40}{number:>8,}" for words, number in self.lines())
+        return "\n".join(f"{words:<70}{number:>8,}" for words, number in self.lines())
 
 
 def count(folder):
@@ -91,6 +91,19 @@ def kept(folder):
     planned = sealed.users[["primary_id", "user_group"]].assign(reason=sealed.users["primary_id"].map(said))
     planned = planned[~planned["primary_id"].map(last["state"]).eq(GONE)].fillna({"reason": "not done yet"})
     return pd.concat([_read(sealed.folder / "not_chosen.csv"), planned], ignore_index=True)
+
+
+def summary(folder, reasons=8):
+    """Says what became of everybody, and why the kept were kept (the most frequent reasons), as lines of text."""
+    why = kept(folder)["reason"].value_counts()
+    lines = [f"  {_short(reason):<68}{number:>8,}" for reason, number in why.head(reasons).items()]
+    rest = why.iloc[reasons:]
+    lines += [f"  {f'{len(rest)} other reasons (kept.csv has them all)':<68}{rest.sum():>8,}"] if len(rest) else []
+    return "\n".join([str(count(folder)), "", f"kept, {why.sum():,} users, because:", *lines])
+
+
+def _short(reason):
+    return reason if len(reason) <= 66 else reason[:63] + "..."
 
 
 def write(folder):

@@ -4,72 +4,83 @@ Only what this tool wrote is put back, and only where it is still as we left it.
 created anew: the loans, requests and fees of the past, the password and the PIN do not come back.
 """
 
+import hashlib
+
 import pandas as pd
 
 from purgelib import guards, journal, plan, users
-from purgelib.errors import AlmaError, NoAnswer, NotFound, NothingToDo
+from purgelib.errors import AlmaError, NoAnswer, NotFound, NothingToDo, Stopped
 from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
 from purgelib.update import FOR_ALL, progress, set_purge_date, WOULD
 
-DATES, USERS = "restore purge date", "re-create user"
+DATE_BACK, USER_BACK = "restore purge date", "re-create user"
+POSSIBLE = ["primary_id", "user_group", "undo", "from", "back to"]
 # Fields that Alma gives out but does not take in (rest_user.xsd).
 OUTPUT_ONLY = ("full_name", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link",
                "proxy_for_user", "linking_id", "source_link_id", "source_institution_code")
 
 
-def seal_dates(folder, primary_ids):
-    """Seals a plan that puts back the purge dates of these users of a run; returns the Plan. Writes to disk only."""
-    return _seal(folder, primary_ids, DATES)
+def possible(folder):
+    """Lists what of a run could be undone: a frame with the columns POSSIBLE, a row per user. Only reads."""
+    run, book = plan.load(folder), journal.read(folder)
+    dated, purged = book.states(plan.SET_PURGE_DATE), book.states("purge")
+    rows = []
+    for user in run.users.itertuples(index=False):
+        if purged.get(user.primary_id) == "gone":
+            rows.append((user.primary_id, user.user_group, USER_BACK, "", ""))
+        elif dated.get(user.primary_id) in (CONFIRMED, INTENDED):
+            old = str((book.copy_of(user.primary_id) or {}).get("purge_date") or "")[:10]
+            rows.append((user.primary_id, user.user_group, DATE_BACK, user.new, old))
+    return pd.DataFrame(rows, columns=POSSIBLE)
 
 
-def seal_users(folder, primary_ids):
-    """Seals a plan that re-creates these purged users of a run from their copies; returns the Plan. Writes to disk."""
-    return _seal(folder, primary_ids, USERS)
+def to_be_typed(folder, dates_of=(), create=()):
+    """Returns what a person must type to have these users restored."""
+    return guards.to_be_typed({**plan.load(folder).header, "users": len(dates_of) + len(create)})
 
 
-def carry_out(folder, alma, confirmed=""):
-    """Carries out a plan made by seal_dates or seal_users; returns the results (``journal.COLUMNS``).
+def undo(folder, alma, dates_of=(), create=(), confirmed=""):
+    """Puts back the purge dates of some users of a run and re-creates others; returns results (``journal.COLUMNS``).
 
-    confirmed: the institution's name and the number of users; without it, a rehearsal that only reads. With it,
-    writes to Alma.
+    dates_of, create: primary IDs, as ``possible`` lists them. confirmed: the institution's name and the number of
+    users, as ``to_be_typed`` says; without it this is a rehearsal, which only reads. With it, writes to Alma.
     """
-    sealed = plan.load(folder)
+    if not dates_of and not create:
+        return pd.DataFrame(columns=journal.COLUMNS)
+    sealed = _sealed(plan.load(folder), dates_of, create)
     guards.plan_fits(sealed.header, alma.target(), alma.today())
     if confirmed:
         guards.confirmed(sealed.header, confirmed)
-    copies = journal.read(sealed.folder.parent)
-    one = _date_back if sealed.header["kind"] == DATES else _user_back
+    copies = journal.read(folder)
     with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
-        states = book.states(sealed.header["kind"])
         for user in progress(list(sealed.users.itertuples(index=False)), "Restoring"):
-            if states.get(user.primary_id) not in (CONFIRMED, SKIPPED):
+            if book.states(user.action).get(user.primary_id) not in (CONFIRMED, SKIPPED):
+                one = _date_back if user.action == DATE_BACK else _user_back
                 one(user, alma, book, copies, bool(confirmed))
         return book.results()
 
 
-def _seal(folder, primary_ids, kind):
-    run, book = plan.load(folder), journal.read(folder)
-    wanted = {users.key_of(one) for one in primary_ids}
-    done = [one for one in run.users.itertuples(index=False) if users.key_of(one.primary_id) in wanted
-            and book.states(plan.SET_PURGE_DATE).get(one.primary_id) in (CONFIRMED, INTENDED)]
-    missing = wanted - {users.key_of(one.primary_id) for one in done}
-    if not done or missing:
-        raise NothingToDo("This run wrote nothing to " + (", ".join(sorted(missing)) or "anybody") + ": there is "
-                          "nothing to put back.")
-    rows = pd.DataFrame([{**one._asdict(), "action": kind, **_values(one, book, kind), "reason": "undo of this run"}
-                         for one in done])
-    number = 1 + len(list(run.folder.glob("restore-*")))
-    header = {"kind": kind, "title": f"undo of {run.folder.name}", "of": run.header["seal"],
+def _sealed(run, dates_of, create):
+    """The plan of this undo, in a folder of its own under the run; asked for twice, it is the same plan."""
+    wanted = {(users.key_of(one), action) for ids, action in ((dates_of, DATE_BACK), (create, USER_BACK)) for one in ids}
+    can = possible(run.folder)
+    rows = can[[(users.key_of(one), undo) in wanted for one, undo in zip(can["primary_id"], can["undo"], strict=True)]]
+    mark = hashlib.sha256(repr(sorted(wanted)).encode()).hexdigest()[:8]
+    folder = run.folder / f"restore-{mark}"
+    if (folder / "plan.json").exists():
+        return plan.load(folder)
+    if len(rows) != len(wanted):
+        missing = sorted(one for one, _ in wanted if one not in set(users.key_of(rows["primary_id"])))
+        raise NothingToDo(f"Cannot be undone, as this run did nothing of the kind to them: {', '.join(missing)}. "
+                          "restore.possible lists what can.", primary_ids=missing)
+    facts = run.users.set_index("primary_id").reindex(rows["primary_id"])
+    made = facts.assign(action=rows["undo"].to_numpy(), old=rows["from"].to_numpy(), new=rows["back to"].to_numpy(),
+                        reason="undo").reset_index()
+    header = {"kind": "restore", "title": f"undo of {run.folder.name}", "of": run.header["seal"],
               **{name: run.header[name] for name in ("target", "created", "data_date", "policy", "purge_after")},
               # An undo has no use-by date of its own: it stays possible as long as the copies are kept.
               "valid_until": run.header["purge_after"], "population": len(run)}
-    return plan.write(run.folder / f"restore-{number}", header, rows)
-
-
-def _values(user, book, kind):
-    if kind == USERS:
-        return {"old": "", "new": ""}
-    return {"old": user.new, "new": str((book.copy_of(user.primary_id) or {}).get("purge_date") or "")[:10]}
+    return plan.write(folder, header, made)
 
 
 def _date_back(user, alma, book, copies, real):
@@ -95,19 +106,19 @@ def _user_back(user, alma, book, copies, real):
         return _settle(book, user, SKIPPED, "there is no copy of the record")
     if _there(user, alma):
         # After a crash, the user may be there because we had already sent the record.
-        ours = book.states(USERS).get(user.primary_id) == INTENDED
+        ours = book.states(USER_BACK).get(user.primary_id) == INTENDED
         return _compare(user, record, alma, book) if ours else _settle(
             book, user, SKIPPED, "there is a user with this ID in Alma already")
     if not real:
         return _settle(book, user, WOULD, "would be created from the copy")
-    book.intend(user.primary_id, USERS, "", "")
+    book.intend(user.primary_id, USER_BACK, "", "")
     try:
         alma.post_user({name: value for name, value in record.items() if name not in OUTPUT_ONLY})
     except NoAnswer:
         pass  # the look tells
-    except AlmaError as error:
+    except (AlmaError, Stopped) as error:
         _settle(book, user, FAILED, str(error))
-        if isinstance(error, FOR_ALL):
+        if isinstance(error, (*FOR_ALL, Stopped)):
             raise
         return
     _compare(user, record, alma, book)

@@ -1,0 +1,93 @@
+"""The door for make: ``python -m purgelib demo`` walks the whole way, ``python -m purgelib lab`` opens JupyterLab."""
+
+import os
+import sys
+from pathlib import Path
+
+import papermill
+
+import purgelib
+from purgelib import guards, plan, report, restore
+from purgelib.errors import PurgeError
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+SANDBOX = "sandbox:demo"
+
+
+def demo():
+    """Walks the whole way on the sample exports and the sandbox, unattended; prints what happened.
+
+    A demo that was interrupted is taken up where it ended; otherwise the sandbox's people are invented anew.
+    """
+    folder = _unfinished() or _new_run()
+    name = folder.name
+    if not (folder / "plan.json").exists():
+        print("1 of 3  rehearsal: reads the exports, seals the plan, asks the sandbox, writes nothing", flush=True)
+        _run("rerun.ipynb", folder / "rehearsal.ipynb", run=name, where=SANDBOX)
+    print("2 of 3  the same again, confirmed: sets the dates, hands the set to Alma's job, reconciles", flush=True)
+    # On the sandbox the demo types for you what a person must type on a real Alma.
+    typed = guards.to_be_typed(plan.load(folder).header)
+    _run("rerun.ipynb", folder / "rerun.ipynb", run=name, where=SANDBOX, confirmed=typed)
+    print("3 of 3  undo: one purge date put back, one purged user re-created", flush=True)
+    ids = restore.possible(folder).drop_duplicates("undo").set_index("undo")["primary_id"]
+    back = {"dates_of": [ids[restore.DATE_BACK]], "create": [ids[restore.USER_BACK]]}
+    _run("06_restore.ipynb", folder / "06_restore.ipynb", run=name, where=SANDBOX, **back,
+         confirmed=restore.to_be_typed(folder, **back))
+    (folder / "demo.done").touch(mode=0o600)
+    print(f"\n{report.summary(folder)}\n\nReport      {_shown(folder / 'report.html')}\nNotebooks   "
+          f"{_shown(folder)}/rehearsal.ipynb, rerun.ipynb, 06_restore.ipynb\nLists       gone.csv, kept.csv beside them")
+
+
+def lab():
+    """Opens JupyterLab on the first notebook, with the sandbox started."""
+    purgelib.connect()
+    extra = ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS.parent}", *extra,
+                              *sys.argv[2:], str(NOTEBOOKS / "00_start_here.ipynb")])
+
+
+def _runs():
+    return sorted((purgelib.data_folder() / "runs").glob("demo-*"), key=lambda p: int(p.name.split("-")[1]))
+
+
+def _unfinished():
+    left = [one for one in _runs() if not (one / "demo.done").exists()]
+    if left:
+        print(f"Going on with {left[-1].name}, which was interrupted.", flush=True)
+    return left[-1] if left else None
+
+
+def _new_run():
+    purgelib.start_sandbox_anew(SANDBOX)
+    return purgelib.run_folder(f"demo-{len(_runs()) + 1}")
+
+
+def _run(notebook, output, **parameters):
+    output.touch(mode=0o600)
+    try:
+        # Widget state would bloat the file and show nothing without a network; the static twins show.
+        papermill.execute_notebook(NOTEBOOKS / notebook, output, parameters, cwd=NOTEBOOKS, kernel_name="python3",
+                                   store_widget_state=False, progress_bar=sys.stderr.isatty(),
+                                   extra_arguments=["--IPKernelApp.log_level=ERROR"])
+    except papermill.PapermillExecutionError as error:
+        raise SystemExit(f"\nStopped in {notebook}, cell {error.exec_count}: {error.evalue}\n"
+                         f"The notebook as far as it came: {_shown(output)}") from None
+
+
+def _shown(path):
+    return os.path.relpath(path)
+
+
+def main():
+    """Runs the command named on the command line."""
+    commands = {"demo": demo, "lab": lab}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        raise SystemExit(f"{__doc__}\nCommands: {', '.join(commands)}")
+    try:
+        commands[sys.argv[1]]()
+    except PurgeError as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
