@@ -46,6 +46,12 @@ class Population:
         found = frame.groupby(list(by or ["verdict"]), observed=True).size()
         return found.rename("users").reset_index()
 
+    @functools.cached_property
+    def group_names(self):
+        """Returns the user groups as staff read them: a dict of code -> code and description."""
+        said = self.table["group_name"].groupby(self.facets["user_group"], observed=True).first().fillna("")
+        return {str(code): " ".join(f"{code} {name}".split()) or "no user group" for code, name in said.items()}
+
     def why(self, primary_id):
         """Returns one user with every rule's answer in words: a frame with the columns rule, answer."""
         row = self.table.index[self.table["key"] == users.key_of(primary_id)]
@@ -56,7 +62,7 @@ class Population:
         return pd.DataFrame({"rule": [rules.by_name()[n].ask.__doc__ for n in said.index], "answer": words})
 
     def funnel(self):
-        """Counts how many are left after each rule in turn; the last row counts those who may go.
+        """Counts how many are left after each rule in turn; those left may go or are to be checked live.
 
         Returns a frame with the columns reason, stay (kept by this rule first), left.
         """

@@ -15,7 +15,7 @@ TABLE = {
     "update": "errors users rules guards plan alma journal",
     "jobs": "errors users rules guards plan alma journal update",
     "restore": "errors users rules guards plan alma journal update", "report": "errors users plan journal",
-    "__init__": "alma sandbox errors guards", "__main__": "guards plan report sandbox",
+    "__init__": "alma sandbox errors guards", "__main__": "errors guards plan report restore",
 }
 ONLY = {"requests": {"alma"}, "matplotlib": {"charts"}, "ipywidgets": {"widgets"}, "anywidget": {"widgets"},
         "traitlets": {"widgets"}, "pyrate_limiter": {"alma"}, "tenacity": {"alma"}, "papermill": {"__main__"}}
@@ -59,7 +59,8 @@ def test_heavy_packages_live_in_one_room(package, rooms):
 
 @pytest.mark.parametrize("path", EVERYWHERE, ids=lambda p: p.stem)
 def test_rooms_are_small_and_plainly_named(path):
-    assert path.stem not in DRAWERS or path.parent.name == "sandbox" and path.stem == "config"
+    # In the sandbox, config is Alma's own name for a part of its API (Configuration).
+    assert path.stem not in DRAWERS or path.relative_to(ROOT).as_posix() == "sandbox/config.py"
     assert len(path.read_text().splitlines()) <= 300
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
