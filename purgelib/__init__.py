@@ -27,12 +27,16 @@ import os
 import urllib.parse
 from pathlib import Path
 
+import pandas as pd
 import platformdirs
 
 from purgelib import alma, sandbox
 from purgelib.errors import NoKey, Refused
 
 __all__ = ["connect", "data_folder", "run_folder", "start_sandbox_anew"]
+
+# Reasons are sentences; pandas would cut them off after 50 characters.
+pd.set_option("display.max_colwidth", 160)
 
 TARGETS = {"alma-sandbox": "sandbox", "production": "production"}
 

@@ -1,13 +1,14 @@
-"""The door for make: ``python -m purgelib demo`` walks the whole way, ``python -m purgelib lab`` opens JupyterLab."""
+"""The door for make: ``python -m purgelib demo`` walks the whole way, ``lab`` opens JupyterLab on the notebooks."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import papermill
 
 import purgelib
-from purgelib import guards, plan, report, restore
+from purgelib import guards, plan, report, restore, sandbox
 from purgelib.errors import PurgeError
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -24,7 +25,7 @@ def demo():
     if not (folder / "plan.json").exists():
         print("1 of 3  rehearsal: reads the exports, seals the plan, asks the sandbox, writes nothing", flush=True)
         _run("rerun.ipynb", folder / "rehearsal.ipynb", run=name, where=SANDBOX)
-    print("2 of 3  the same again, confirmed: sets the dates, hands the set to Alma's job, reconciles", flush=True)
+    print("2 of 3  the same, confirmed: sets the dates, hands the set to Alma's job, reconciles", flush=True)
     # On the sandbox the demo types for you what a person must type on a real Alma.
     typed = guards.to_be_typed(plan.load(folder).header)
     _run("rerun.ipynb", folder / "rerun.ipynb", run=name, where=SANDBOX, confirmed=typed)
@@ -44,6 +45,14 @@ def lab():
     extra = ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS.parent}", *extra,
                               *sys.argv[2:], str(NOTEBOOKS / "00_start_here.ipynb")])
+
+
+def clean():
+    """Stops the sandboxes and forgets what happened in them; runs are kept, as their journals are evidence."""
+    for folder in sorted((purgelib.data_folder() / "sandbox").glob("*/")):
+        sandbox.stop(folder)
+        shutil.rmtree(folder)
+        print(f"forgot the sandbox {folder.name}")
 
 
 def _runs():
@@ -80,7 +89,7 @@ def _shown(path):
 
 def main():
     """Runs the command named on the command line."""
-    commands = {"demo": demo, "lab": lab}
+    commands = {"demo": demo, "lab": lab, "clean": clean}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(f"{__doc__}\nCommands: {', '.join(commands)}")
     try:

@@ -106,5 +106,5 @@ The sandbox shows the same university a day later: some users were renewed, borr
 
 Make them again, byte for byte:
 
-    python -m purgelib.sandbox --write-exports data/sample
+    make sample
 """

@@ -3,13 +3,13 @@
 import re
 from urllib.parse import unquote
 
-from purgelib.sandbox import analytics, config, jobs, sets, users, writing
+from purgelib.sandbox import analytics, configuration, jobs, sets, users, writing
 from purgelib.sandbox.envelope import AlmaError
 
 _TABLE = (
-    ("GET POST", "users/operation/test", config.test),
-    ("GET POST", "conf/test", config.test),
-    ("GET POST", "analytics/test", config.test),
+    ("GET POST", "users/operation/test", configuration.test),
+    ("GET POST", "conf/test", configuration.test),
+    ("GET POST", "analytics/test", configuration.test),
     ("GET", "users", users.listing),
     ("POST", "users", writing.create),
     ("GET", "users/{}", users.get),
@@ -18,9 +18,9 @@ _TABLE = (
     ("GET", "users/{}/loans", users.loans),
     ("GET", "users/{}/fees", users.fees),
     ("GET", "users/{}/requests", users.requests),
-    ("GET", "conf/general", config.general),
-    ("GET", "conf/libraries", config.libraries),
-    ("GET", "conf/code-tables/{}", config.code_table),
+    ("GET", "conf/general", configuration.general),
+    ("GET", "conf/libraries", configuration.libraries),
+    ("GET", "conf/code-tables/{}", configuration.code_table),
     ("GET", "conf/sets", sets.listing),
     ("POST", "conf/sets", sets.create),
     ("GET", "conf/sets/{}", sets.get),

@@ -1,0 +1,56 @@
+# What a person needs is a target here:  make demo   make lab   make test
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.PHONY: help env demo lab test test-long browser notebooks sample bench lock clean
+
+help:
+	@echo "make demo        the whole way on invented people and a pretend Alma"
+	@echo "make lab         JupyterLab with the notebooks, the pretend Alma at hand"
+	@echo "make test        all tests;  make test-long: the long proofs as well"
+	@echo "make bench       what is measured"
+	@echo "make notebooks   run all notebooks on a fresh sandbox and keep their outputs"
+	@echo "make sample      write the invented exports of data/sample anew"
+	@echo "make lock        pin the dependencies anew (requirements.lock, environment.yml)"
+	@echo "make clean       stop the sandboxes and forget them; runs are kept"
+
+# The environment is made again whenever the pins change.
+env: .venv/.made
+.venv/.made: requirements.lock pyproject.toml
+	@tests/venv.sh "$(PYTHON)"
+	@.venv/bin/uv pip sync -q --require-hashes requirements.lock
+	@.venv/bin/uv pip install -q --no-deps -e .
+	@touch $@
+
+demo: env
+	@$(PY) -m purgelib demo
+
+lab: env
+	@$(PY) -m purgelib lab
+
+test: env browser
+	$(PY) -m pytest -q
+
+test-long: env browser
+	$(PY) -m pytest -q -m "long or not long"
+
+# Chromium is Debian's package; where it cannot be had, the browser tests say so and are skipped, but not in CI.
+browser:
+	@command -v chromium >/dev/null || tests/chromium.sh
+
+notebooks: env
+	$(PY) tests/record_notebooks.py
+
+sample: env
+	$(PY) -m purgelib.sandbox --folder data/sandbox/sample --write-exports data/sample
+
+bench: env
+	$(PY) benchmarks/reading.py
+
+lock: env
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra test --generate-hashes --no-header \
+	    --no-annotate pyproject.toml -o requirements.lock
+	$(PY) tests/pins.py
+
+clean: env
+	$(PY) -m purgelib clean
