@@ -73,14 +73,20 @@ class Alma:
         return self
 
     def now(self):
-        """Returns the time by Alma's own clock (the Date header of its last answer), in UTC. Only reads."""
-        if self._date is None:
-            self.target()
+        """Returns the time by Alma's own clock, in UTC; asks anew, as a client may stay open for weeks. Only reads."""
+        self._general = None
+        self.target()
         return self._date
 
     def today(self):
         """Returns the day by Alma's own clock, in UTC. Only reads."""
         return self.now().date()
+
+    def for_writing(self):
+        """Refuses to go on unless this connection was opened for writing. Only reads."""
+        if not self.writing:
+            raise ReadOnly(f"{self!r}; nothing was written. Connect with writing=True.", method="PUT")
+        return self
 
     @contextlib.contextmanager
     def stopping_at(self, stop_file):
@@ -102,11 +108,11 @@ class Alma:
         total = 0.0
         for status in statuses:
             fees = self._get(_user(primary_id) + "/fees", status=status)
-            listed = fees.get("fee") or []
+            listed = _listed(fees, "fee")
             if len(listed) != fees.get("total_record_count"):
                 raise PartialAnswer(f"Alma lists {len(listed)} of {fees.get('total_record_count')} fees.",
                                     expected=fees.get("total_record_count"), found=len(listed))
-            total += sum(abs(float(fee["balance"])) for fee in listed)
+            total += sum(_balance(fee) for fee in listed)
         return round(total, 2)
 
     def put_user(self, primary_id, record):
@@ -181,8 +187,8 @@ class Alma:
         while total is None or len(found) < total:
             page = self._get(path, limit=PAGE, offset=len(found), **query)
             total = page.get("total_record_count", 0)
-            listed = page.get(key) or []
-            found += [listed] if isinstance(listed, dict) else listed
+            listed = _listed(page, key)
+            found += listed
             if not listed:
                 break
         if len(found) != total:
@@ -268,6 +274,19 @@ def _limiter(pace, pace_file):
     Path(pace_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return pyrate_limiter.Limiter(pyrate_limiter.SQLiteBucket.init_from_file(
         rates, table="calls", db_path=str(pace_file), use_file_lock=True))
+
+
+def _listed(page, key):
+    """One entry alone may stand there without a list around it."""
+    listed = page.get(key) or []
+    return [listed] if isinstance(listed, dict) else listed
+
+
+def _balance(fee):
+    try:
+        return abs(float(fee["balance"]))
+    except (KeyError, TypeError, ValueError):
+        raise PartialAnswer("Alma lists a fee without a balance.", expected="balance", found=None) from None
 
 
 def _user(primary_id):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tomli_w
+import tomlkit
 
 from purgelib import population as populations
 from purgelib.errors import BadChoice
@@ -79,8 +79,10 @@ class Choice:
             said["purge_date"] = self.purge_date
         said["policy"] = self.policy.to_dict()
         said["tick"] = [{"user_group": group, "expired": years} for group, years in by_group.items()]
-        said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
-        return tomli_w.dumps(said)
+        # An empty "keep = []" would be in the way of a person who adds a [[keep]] by hand.
+        if self.keep:
+            said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
+        return tomlkit.dumps(said)
 
     def save(self, folder):
         """Writes the choice as choice.toml into a run folder, whole or not at all; returns its path.
@@ -88,13 +90,14 @@ class Choice:
         A folder whose plan is sealed keeps the choice that it was sealed with: another one is refused.
         """
         path = Path(folder) / "choice.toml"
-        if (path.parent / "plan.json").exists() and path.read_text(encoding="utf-8") != self.to_toml():
-            raise BadChoice(f"The plan of {path.parent.name} is sealed already, with another choice. Give this run another "
-                            "name, and save the choice there.", where=str(path))
+        sealed = (path.parent / "plan.json").exists()
+        if sealed and not (path.exists() and path.read_text(encoding="utf-8") == self.to_toml()):
+            raise BadChoice(f"The plan of {path.parent.name} is sealed already, with another choice. Give this run "
+                            "another name, and save the choice there.", where=str(path))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = path.with_suffix(".partial")
+        partial.touch(mode=0o600)
         partial.write_text(self.to_toml(), encoding="utf-8")
-        partial.chmod(0o600)
         partial.replace(path)
         return path
 
@@ -113,8 +116,8 @@ def load(path):
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadChoice(f"There is no choice at {path.parent.name}/{path.name}: save one in 02_choose, or name a choice "
-                        "file.", where=str(path)) from error
+        raise BadChoice(f"There is no choice at {path.parent.name}/{path.name}: save one in 02_choose, or name a "
+                        "choice file.", where=str(path)) from error
     return from_toml(text, where=path.name)
 
 
@@ -127,6 +130,10 @@ def from_toml(text, where="the choice"):
     if unknown := set(said) - KNOWN:
         raise BadChoice(f"{where} has {', '.join(sorted(unknown))}, which means nothing here; "
                         f"known are {', '.join(sorted(KNOWN))}.", where=where, value=sorted(unknown))
+    for name, kind in (("policy", dict), ("tick", list), ("keep", list)):
+        if not isinstance(said.get(name, kind()), kind):
+            raise BadChoice(f"{where}: write [{name}] for a table, [[tick]] and [[keep]] for each entry; found "
+                            f"{said[name]!r} for {name}.", where=where, value=said[name])
     return Choice(title=str(said.get("title", "untitled")), purge_date=_date(said.get("purge_date"), where),
                   policy=Policy.from_dict(said.get("policy", {})),
                   ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
@@ -141,6 +148,7 @@ def _date(value, where):
 
 
 def _pairs(tick, where):
+    tick = tick if isinstance(tick, dict) else {"": tick}
     group, years = tick.get("user_group"), tick.get("expired")
     texts = [group, *years] if isinstance(years, list) else [None]
     if set(tick) != {"user_group", "expired"} or not all(isinstance(one, str) for one in texts):
@@ -150,6 +158,7 @@ def _pairs(tick, where):
 
 
 def _kept(one, where):
+    one = one if isinstance(one, dict) else {"": one}
     if set(one) != {"primary_id", "reason"} or not all(isinstance(v, str) and v.strip() for v in one.values()):
         raise BadChoice(f"{where}: a [[keep]] needs primary_id and reason, both texts in quotes; found {one!r}.",
                         where=where, value=one)

@@ -39,18 +39,21 @@ NEEDED = {
     "exceptions": ("keep_reason", "primary_id"),
     "users": ("user_group", "primary_id", "record_type", "expiry_date"),
 }
+# Spreadsheets that we do not read are refused by name, not passed over: one may hold the users to keep.
+READ, NOT_READ = (".csv", ".txt", ".tsv", ".xlsx", ".xml"), (".xls", ".xlsm", ".xlsb", ".ods")
 PROBLEM = ["file", "sheet", "row", "column", "value", "problem"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One file that was read: its name, kind, number of rows, day of the data, and fingerprint."""
+    """One file that was read: name, kind, rows, day of the data, fingerprint, IDs not among the users read."""
 
     name: str
     kind: str
     rows: int
     data_date: datetime.date | None
     sha256: str
+    strangers: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,16 +76,14 @@ def read(folder, data_date=None, strict=True):
 
     data_date: day of the data, where the file names do not tell it (users_2026-11-21.csv does). The oldest counts.
     """
-    paths = sorted(p for p in Path(folder).iterdir() if p.is_file() and p.suffix.lower() in
-                   (".csv", ".txt", ".tsv", ".xlsx", ".xml"))
     sheets, sources, problems = {}, [], []
-    for path in paths:
+    for path in _files(folder):
         sheet = forms.read(path, _is_header)
         kind, rows = _recognised(sheet)
         if kind in sheets:
             raise BadExport(f"{path.name} is a second export of {kind}; keep one of the two in the folder.",
                             file=path.name)
-        sheets[kind] = rows.assign(file=sheet.file, sheet=sheet.sheet)
+        sheets[kind] = rows.assign(file=sheet.file, sheet=sheet.sheet, cut=_maybe_cut(sheet, kind))
         sources.append(Source(path.name, kind, len(rows), _day_of(path, data_date), sheet.sha256))
     if "users" not in sheets:
         raise BadExport(f"No export of users in {Path(folder).name}: found {', '.join(sorted(sheets)) or 'no export'}. "
@@ -91,7 +92,15 @@ def read(folder, data_date=None, strict=True):
     listed = pd.DataFrame(problems, columns=PROBLEM)
     if strict and len(listed):
         raise _first_problem(listed)
+    ids = {kind: set(users.key_of(rows["primary_id"])) - {""} for kind, rows in sheets.items()}
+    sources = [dataclasses.replace(s, strangers=len(ids[s.kind] - ids["users"])) for s in sources]
     return Exports(table, listed, tuple(sources), _oldest(sources))
+
+
+def _files(folder):
+    if Path(folder).is_dir():
+        return sorted(p for p in Path(folder).iterdir() if p.is_file() and p.suffix.lower() in READ + NOT_READ)
+    raise BadExport(f"There is no folder {Path(folder).name}: name the one that holds the exports.")
 
 
 def _is_header(cells):
@@ -117,12 +126,22 @@ def _recognised(sheet):
     return kind, rows.fillna("").astype("str")
 
 
+def _maybe_cut(sheet, kind):
+    """The last cell of a text file without a line end may lack letters; in a side export, only an ID matters."""
+    last = SPELLED.get(sheet.rows.columns[-1].casefold())
+    doubtful = not sheet.ended and (kind == "users" or last == "primary_id")
+    return doubtful & (sheet.rows.index == sheet.rows.index.max())
+
+
 def _day_of(path, data_date):
-    """The day of the data: as asked, or as the file's name says; never the day on which the file was saved."""
-    if data_date:
-        return datetime.date.fromisoformat(str(data_date))
+    """The day of the data: as the file's name says, or as given, the older; never the day the file was saved."""
     found = re.search(r"\d{4}-\d{2}-\d{2}", path.name)
-    return datetime.date.fromisoformat(found[0]) if found else None
+    try:
+        return min((datetime.date.fromisoformat(str(day)) for day in (found and found[0], data_date) if day),
+                   default=None)
+    except ValueError:
+        raise DataTooOld(f"{path.name}, data_date={data_date!r}: no day that the calendar has. Write it as 2026-11-21.",
+                         data_date=data_date, limit=None) from None
 
 
 def _oldest(sources):
@@ -157,8 +176,8 @@ def _user_table(sheets, problems):
         made["name"] = (rows.get("first_name", "") + " " + rows["last_name"]).str.strip()
     made["id_problem"] = _id_problems(rows, problems)
     table = users.table(made)
-    for kind in ("loans", "requests", "fees", "exceptions"):
-        _join(table, kind, sheets.get(kind), problems)
+    for kind in [one for one in ("loans", "requests", "fees", "exceptions") if one in sheets]:
+        _join(table, kind, sheets[kind], problems)
     return table.reset_index(drop=True)
 
 
@@ -189,35 +208,56 @@ def _dates(rows, name, problems):
 
 
 def _id_problems(rows, problems):
-    """IDs that Excel has damaged, and IDs that more than one row claims."""
+    """IDs that Excel has damaged, IDs that more than one row claims, and IDs of rows that are doubtful elsewhere."""
     ids = rows["primary_id"]
     said = ids.map(users.id_problem)
     digits = ids.str.fullmatch(r"\d+")
     usual = ids[digits].str.len().mode()
     # Lost leading zeros: nearly all numbers are of one width, and some are shorter.
-    if len(usual) and digits.sum() >= 20 and (ids[digits].str.len() == usual[0]).mean() > 0.9:
+    # Of numbers without a pattern a tenth begins with 0, so that damage leaves about nine in ten at full width.
+    if len(usual) and digits.sum() >= 20 and (ids[digits].str.len() == usual[0]).mean() > 0.8:
         said = said.mask(digits & (ids.str.len() < usual[0]) & (said == ""),
                          f"shorter than the {usual[0]} digits of the others: has Excel dropped leading zeros?")
-    said = said.mask(ids.str.fullmatch(r"[\d.,]+E\+?\d+", case=False), "damaged by Excel (a number with an exponent)")
-    said = said.mask(ids.str.fullmatch(r"\d+[.,]0+"), "damaged by Excel (a number with decimals)")
+    said = users.damage(ids).where(lambda damage: damage != "", said)
     said = said.mask(users.key_of(ids).duplicated(keep=False) & (said == ""), "the same primary ID in several rows")
     for why, where in said[said != ""].groupby(said[said != ""]).groups.items():
         if not why.startswith("a contact without"):
             _note(problems, rows, "primary_id", rows.index.isin(where), why)
-    return said
+    # Whole files may end without a line end, too: nothing to stop for, but this one user stays.
+    said = said.mask(rows["cut"] & (said == ""), "the file may be cut off in this row: no line end follows it")
+    return said.mask(rows.index.isin([one[2] for one in problems]) & (said == ""), "another cell of the row is doubtful")
 
 
 def _join(table, kind, rows, problems):
     """A fact of a side export, joined by ID; without the export it stays unknown, which is not zero."""
+    lost = _lost_ids(table, kind, rows, problems)
     if kind == "exceptions":
-        if rows is not None:
-            reasons = rows.assign(key=users.key_of(rows["primary_id"])).groupby("key")["keep_reason"].first()
-            reasons = reasons.mask(reasons.str.strip() == "", "no reason given")
-            table["keep_reason"] = table["key"].map(reasons).astype("str")
-    elif rows is not None:
+        table["keep_reason"] = _reasons(table, rows)
+    else:
         found = _balances(rows, problems) if kind == "fees" else _counted(rows, kind)
         told = table["key"].map(found).astype(table[kind].dtype)
-        table[kind] = told.where(table["key"].isin(found.index), 0)
+        # With an ID that cannot be read, nobody knows who has none.
+        table[kind] = told.where(table["key"].isin(found.index) | lost, 0)
+
+
+def _lost_ids(table, kind, rows, problems):
+    """Notes IDs that are damaged, and not only of users purged or left out here; returns whether there are any."""
+    ids, key = rows["primary_id"], users.key_of(rows["primary_id"])
+    almost = key.str.lstrip("0").isin(set(table["key"].str.lstrip("0"))) & (key != "")
+    said = users.damage(ids).mask(almost, "a user but for leading zeros: has Excel dropped some?")
+    if kind == "exceptions":
+        said = said.where(said != "", "belongs to nobody in the export of users: the user meant would not be kept")
+    said = said.mask(key.isin(set(table["key"])), "").mask(rows["cut"], "the file may be cut off in this ID")
+    for why in sorted(set(said) - {""}):
+        _note(problems, rows, "primary_id", said == why, why)
+    return bool((said != "").any())
+
+
+def _reasons(table, rows):
+    """Why staff keep a user; an ID that lost its leading zeros keeps whomever it may mean."""
+    key, reason = users.key_of(rows["primary_id"]), rows["keep_reason"].str.strip().replace("", "no reason given")
+    exact, bare = reason.groupby(key).first(), reason.groupby(key.str.lstrip("0")).first()
+    return table["key"].map(exact).fillna(table["key"].str.lstrip("0").map(bare)).astype("str")
 
 
 def _counted(rows, kind):
@@ -237,10 +277,11 @@ def _balances(rows, problems):
     amounts = {name: _amount(rows, name, problems) for name in ("original", "transaction", "remaining")}
     rows = rows.assign(key=users.key_of(rows["primary_id"]), **amounts)
     rows = rows[rows["fine_status"].str.strip().str.casefold() != "closed"]
-    unique = rows.drop_duplicates(["key", "fine_id", "transaction_id"])
+    unique = rows.drop_duplicates(["key", "fine_id", "transaction_id", *amounts])
     fines = unique.groupby(["key", "fine_id"])
     balance = fines["original"].first() - fines["transaction"].agg(lambda s: s.sum(skipna=False))
-    agrees = (fines["remaining"].min() - balance).abs() < 0.005
+    agrees = ((fines["remaining"].min() - balance).abs() < 0.005) & (fines["original"].nunique() == 1)
+    agrees &= balance.index.get_level_values("fine_id") != ""
     return balance.where(agrees).round(2).groupby("key").agg(lambda s: s.sum(skipna=False))
 
 

@@ -4,9 +4,11 @@ Nothing is interpreted here: every cell stays the text that the file holds, so 0
 surname. Row numbers are those that a person sees in the file.
 """
 
+import csv
 import dataclasses
 import hashlib
 import io
+import statistics
 from pathlib import Path
 
 import fastexcel
@@ -15,19 +17,22 @@ from lxml import etree
 
 from purgelib.errors import BadExport
 
-ROWSET = "{urn:schemas-microsoft-com:xml-analysis:rowset}"
 SAW = "{urn:saw-sql}"
 TOO_LARGE = 2_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Sheet:
-    """One table of texts: where it comes from, its headings, its rows (index = row number in the file)."""
+    """One table of texts: where it comes from, its headings, its rows (index = row number in the file).
+
+    ended: whether the last row is known to be whole; a text file whose last line has no end may be cut off in it.
+    """
 
     file: str
     sheet: str
     rows: pd.DataFrame
     sha256: str
+    ended: bool = True
 
 
 def read(path, is_header):
@@ -46,7 +51,8 @@ def read(path, is_header):
     data = path.read_bytes()
     sheet, cells = reader(path.name, data)
     rows = _under_header(path.name, sheet, cells, is_header)
-    return Sheet(path.name, sheet, rows, hashlib.sha256(data).hexdigest())
+    ended = reader is not _read_text or data.rstrip(b"\x00").endswith((b"\n", b"\r"))
+    return Sheet(path.name, sheet, rows, hashlib.sha256(data).hexdigest(), ended)
 
 
 def _under_header(file, sheet, cells, is_header):
@@ -73,46 +79,58 @@ def _under_header(file, sheet, cells, is_header):
 
 def _read_text(file, data):
     text = _decoded(file, data)
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in text.splitlines() if set(line) & set("\t;,")), "")
     separator = max("\t;,", key=first.count)
-    # A row with too many cells is an error of the parser; one with too few is found as missing (NaN) below.
-    try:
-        cells = pd.read_csv(io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False,
-                            skip_blank_lines=False, quotechar='"')
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise BadExport(f"{file}: rows do not have the same number of cells, or the file is empty ({error}). "
-                        "Export it again; if it was edited, look at the row named.", file=file) from error
+    width = _width(file, text, separator)
+    cells = pd.read_csv(io.StringIO(text), sep=separator, header=None, names=range(width), index_col=False, dtype=str,
+                        keep_default_na=False, skip_blank_lines=False, quotechar='"')
     cells.index = range(1, len(cells) + 1)
-    _refuse_short_rows(file, cells)
     return "", cells
 
 
-def _refuse_short_rows(file, cells):
-    """A file cut off in the middle of a row lacks its last cells: whole columns of that row would be lost."""
-    blank = (cells.isna() | (cells == "")).all(axis=1)
-    short = cells.index[cells.isna().any(axis=1) & ~blank]
-    if len(short):
-        raise BadExport(f"{file}: row {short[0]} has fewer cells than the others: the file seems cut off. "
-                        "Export it again.", file=file, row=int(short[0]))
+def _width(file, text, separator):
+    """How many cells every row has. A row cut off lacks cells; a stray quotation mark would swallow whole rows.
+
+    Above the headings, lines of one cell may stand: a title, or nothing.
+    """
+    widths = []
+    try:
+        widths.extend(len(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise BadExport(f"{file}: row {len(widths) + 1}: a quotation mark is out of place, or the file is cut off "
+                        f"({error}). Export it again.", file=file, row=len(widths) + 1) from error
+    titles = next((row for row, cells in enumerate(widths) if cells > 1), 0)
+    width = statistics.mode([cells for cells in widths[titles:] if cells] or [0])
+    if not width:
+        raise BadExport(f"{file} is empty. Export it again.", file=file)
+    for row, cells in enumerate(widths[titles:], titles + 1):
+        if cells not in (0, width):
+            raise BadExport(f"{file}: row {row} has {cells} cells, the others have {width}: the file seems cut off, or "
+                            "was edited. Export it again.", file=file, row=row)
+    return width
 
 
 def _decoded(file, data):
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
-        if data.startswith(mark):
-            return data.decode(encoding)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        if b"\x00" in data:
-            raise BadExport(f"{file}: neither UTF-8 nor UTF-16 with a mark at its start.", file=file) from None
-        return data.decode("cp1252", errors="replace")
+    marks = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
+    marked = next((encoding for mark, encoding in marks if data.startswith(mark)), None)
+    # A file that is UTF-8 but for a few bytes is damaged, and not one of Windows' own.
+    other = "cp1252" if data.decode("utf-8", "ignore").isascii() else "utf-8"
+    for encoding in [marked] if marked else ["utf-8", other]:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text
+    raise BadExport(f"{file}: not wholly UTF-8, UTF-16 with a mark at its start, or Windows-1252 text: damaged, or "
+                    "cut off. Export it again.", file=file)
 
 
 def _read_xlsx(file, data):
     try:
         book = fastexcel.read_excel(data)
         name = book.sheet_names[0]
-        cells = book.load_sheet(name, header_row=None, dtypes="string").to_pandas()
+        cells = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_pandas()
     except fastexcel.FastExcelError as error:
         raise BadExport(f"{file} cannot be read as an Excel file: {error}. Save it again as .xlsx, or export as CSV.",
                         file=file) from error
@@ -125,18 +143,22 @@ def _read_xlsx(file, data):
 
 def _read_report(file, data):
     """Report XML as the Analytics API delivers it: headings stand in the schema, missing cells are missing."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+                             remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise BadExport(f"{file} is not whole XML: {error}. Fetch the report again.", file=file) from error
-    finished = root.findtext(".//IsFinished")
+    if root.getroottree().docinfo.doctype:
+        raise BadExport(f"{file} has a document type, which no report of Analytics has: its texts cannot be trusted.",
+                        file=file)
+    finished = root.findtext(".//{*}IsFinished")
     if finished is not None and finished.strip() != "true":
         raise BadExport(f"{file} is one page of a longer report (IsFinished is {finished.strip()}): fetch all pages.",
                         file=file)
     headings = {e.get("name"): e.get(SAW + "columnHeading") or "" for e in root.iter("{*}element") if e.get("name")}
     columns = [name for name in headings if name != "Column0"]
-    lines = [[row.findtext(ROWSET + name) or "" for name in columns] for row in root.iter(ROWSET + "Row")]
+    lines = [[row.findtext("{*}" + name) or "" for name in columns] for row in root.iter("{*}Row")]
     cells = pd.DataFrame([[headings[name] for name in columns], *lines], dtype="str")
     cells.index = range(len(cells))
     return "", cells

@@ -32,10 +32,11 @@ def within_limits(policy, count, population):
         raise LimitExceeded(f"{count:,} users are chosen; the policy allows {policy.max_users:,} (max_users). Choose "
                             "fewer, or raise the limit in the choice after a colleague has looked.",
                             found=count, limit=policy.max_users, what="max_users")
-    if count > policy.max_share * population:
-        raise LimitExceeded(f"{count:,} of {population:,} users are chosen, {count / population:.0%}; the policy "
+    share = count / max(population, 1)
+    if share > policy.max_share:
+        raise LimitExceeded(f"{count:,} of {population:,} users are chosen, {share:.0%}; the policy "
                             f"allows {policy.max_share:.0%} (max_share). Is this the export that you meant?",
-                            found=count / population, limit=policy.max_share, what="max_share")
+                            found=share, limit=policy.max_share, what="max_share")
 
 
 def protected_named(policy):
@@ -97,6 +98,11 @@ def to_be_typed(header):
 def confirmed(header, typed):
     """Refuses unless the institution's name and the number of users were typed."""
     wanted = to_be_typed(header)
-    if " ".join(str(typed).replace(",", "").split()).casefold() != wanted.replace(",", "").casefold():
+    if _plain(typed) != _plain(wanted):
         raise NotConfirmed(f"Typed was {typed!r}. To carry this out, type the institution's name and the number of "
                            f"users of the plan: {wanted}", wanted=wanted, typed=typed)
+
+
+def _plain(text):
+    """Blanks, commas and case are not what a person is asked to get right."""
+    return " ".join(str(text).replace(",", "").split()).casefold()

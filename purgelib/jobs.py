@@ -6,6 +6,7 @@ only, and afterwards every planned user is looked up.
 """
 
 import datetime
+import sys
 import time
 
 import pandas as pd
@@ -58,9 +59,10 @@ def _members(sealed, alma, book, real):
     dated = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state == CONFIRMED}
     ready, policy, day = [], sealed.policy, sealed.header["data_date"]
     for user in progress(list(sealed.users.itertuples(index=False)), "Looking at everybody again"):
-        undated = [] if user.primary_id in dated else ["purge date not set by this run"]
-        # Before any date is set, a rehearsal looks at everybody; afterwards those left alone stay left alone.
-        why = undated if undated and dated else fetch(user, policy, alma, day)[1] + undated
+        if dated and user.primary_id not in dated:
+            continue  # left alone when the dates were set, with a reason that stands in the journal
+        why = fetch(user, policy, alma, day)[1]
+        why += [] if user.primary_id in dated else ["purge date not set by this run"]
         state = SKIPPED if why else IN_SET
         book.settle(user.primary_id, PURGE, "", "", state, "; ".join(why))
         if not why:
@@ -127,7 +129,7 @@ def _watch(alma, book, patience):
         book.note_job(PURGE, instance=_find_instance(alma, known), state="submitted")
         known = book.job(PURGE)
     until, pause = time.monotonic() + patience, 0.2
-    with tqdm(total=100, desc=f"Alma's job {PURGE_JOB}", unit="%", leave=False, mininterval=0.5) as bar:
+    with tqdm(total=100, desc=f"Alma's job {PURGE_JOB}", unit="%", leave=False, mininterval=0.5, file=sys.stdout) as bar:
         while time.monotonic() < until:
             seen = alma.instance(known["job_id"], known["instance"])
             bar.update(float(seen.get("progress") or 0) - bar.n)

@@ -97,7 +97,10 @@ class Journal:
 
     def _read_copy(self, row):
         record, sha256 = self._db.execute("select record, sha256 from copies where rowid = ?", (row,)).fetchone()
-        text = zlib.decompress(record)
+        try:
+            text = zlib.decompress(record)
+        except (zlib.error, TypeError):
+            text = b""
         if hashlib.sha256(text).hexdigest() != sha256:
             raise CopyFailed("A copy in the journal is damaged; it cannot be used to restore a user.")
         return json.loads(text)

@@ -5,6 +5,7 @@ same IDs, as Alma takes them), ``not_chosen.csv`` (everybody else, with reasons)
 header holds the fingerprint of each, and its own.
 """
 
+import contextlib
 import csv
 import dataclasses
 import datetime
@@ -26,6 +27,7 @@ SET_PURGE_DATE = "set purge date"
 COLUMNS = ["primary_id", "action", "old", "new", "user_group", "name", "expiry_date", "account_type", "record_type",
            "reason"]
 FACTS = ["user_group", "name", "expiry_date", "account_type", "record_type"]
+EXPORTS = (".csv", ".txt", ".tsv", ".xlsx", ".xml", ".xls", ".xlsm", ".xlsb", ".ods")
 SEALED = ("users.csv", "set.txt", "not_chosen.csv", "choice.toml")
 
 
@@ -61,6 +63,9 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
     """
     folder = Path(folder)
     chosen = choice.chosen(population)
+    if choice.policy != population.policy:
+        raise BadChoice("The population was judged under another policy than that of the choice. Judge it anew: "
+                        "population.judge(exports, choice.policy).", value=choice.policy)
     made_of = _made_of(population, choice)
     if (folder / "plan.json").exists():
         return _same(load(folder), made_of)
@@ -94,7 +99,7 @@ def write(folder, header, rows):
               "files": {name: _sha256(folder / name) for name in SEALED if (folder / name).exists()}}
     header["seal"] = _seal_of(header)
     partial = _private(folder / "plan.partial")
-    partial.write_text(json.dumps(header, indent=2, ensure_ascii=False), encoding="utf-8")
+    partial.write_bytes(_as_bytes(header))
     partial.replace(folder / "plan.json")
     return load(folder)
 
@@ -102,21 +107,32 @@ def write(folder, header, rows):
 def load(folder):
     """Reads a plan and refuses it if one byte of it was changed, or its exports were replaced. Only reads."""
     folder = Path(folder)
-    try:
-        header = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanRefused(f"There is no plan in {folder.name}: seal one in 03_plan.", folder=str(folder),
-                          differs="plan.json") from None
-    except ValueError as error:
-        raise _changed(folder, "plan.json") from error
-    if header.get("seal") != _seal_of(header):
-        raise _changed(folder, "plan.json")
+    header = _header(folder)
     for name, sha256 in header["files"].items():
         if not (folder / name).exists() or _sha256(folder / name) != sha256:
             raise _changed(folder, name)
     _refuse_newer_export(folder, header)
     users = pd.read_csv(folder / "users.csv", dtype=str, keep_default_na=False)
     return Plan(folder, header, users)
+
+
+def _header(folder):
+    try:
+        data = (folder / "plan.json").read_bytes()
+        header = json.loads(data)
+    except FileNotFoundError:
+        raise PlanRefused(f"There is no plan in {folder.name}: seal one in 03_plan.", folder=str(folder),
+                          differs="plan.json") from None
+    except ValueError as error:
+        raise _changed(folder, "plan.json") from error
+    # Byte by byte: a changed blank means nothing to JSON, but somebody was here.
+    if not isinstance(header, dict) or header.get("seal") != _seal_of(header) or data != _as_bytes(header):
+        raise _changed(folder, "plan.json")
+    return header
+
+
+def _as_bytes(header):
+    return json.dumps(header, indent=2, ensure_ascii=False).encode()
 
 
 def _changed(folder, name):
@@ -145,7 +161,7 @@ def _refuse_newer_export(folder, header):
         return
     known = {one["name"]: one["sha256"] for one in header["made_of"]["inputs"]}
     for path in sorted((folder / where).iterdir()):
-        if path.suffix.lower() not in (".csv", ".txt", ".tsv", ".xlsx", ".xml") or not path.is_file():
+        if path.suffix.lower() not in EXPORTS or not path.is_file():
             continue
         if _sha256(path) != known.get(path.name):
             raise PlanRefused(f"{path.name} is not among the exports that this plan was made of, or was replaced. "
@@ -194,11 +210,14 @@ def _private(path):
 
 
 def remove_due(runs_folder, today):
-    """Removes the run folders whose personal data is due (``purge_after``); returns their names. Deletes files."""
+    """Removes the run folders whose personal data is due (past ``purge_after``); returns their names. Deletes files.
+
+    A run whose plan.json was changed is left to a person: the day in it may be wrong.
+    """
     removed = []
-    for path in sorted(Path(runs_folder).glob("*/plan.json")):
-        until = json.loads(path.read_text(encoding="utf-8")).get("purge_after", "9999-12-31")
-        if datetime.date.fromisoformat(until) <= today:
-            shutil.rmtree(path.parent)
-            removed.append(path.parent.name)
+    for folder in sorted(path.parent for path in Path(runs_folder).glob("*/plan.json")):
+        with contextlib.suppress(PlanRefused):
+            if datetime.date.fromisoformat(_header(folder).get("purge_after", "9999-12-31")) < today:
+                shutil.rmtree(folder)
+                removed.append(folder.name)
     return removed

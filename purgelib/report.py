@@ -50,6 +50,7 @@ class Counts:
 def count(folder):
     """Counts what became of everybody in a run. Only reads."""
     sealed, book = plan.load(folder), journal.read(folder)
+    _refuse_strange(sealed, book)
     states = pd.Series(book.states(plan.SET_PURGE_DATE), dtype="str").value_counts()
     n = {name: int(states.get(name, 0)) for name in (CONFIRMED, SKIPPED, FAILED, INTENDED)}
     purged = list(book.states(PURGE).values()).count(GONE)
@@ -61,9 +62,21 @@ def count(folder):
     return _adds_up(made)
 
 
+def _refuse_strange(sealed, book):
+    """Nobody outside the plan, nothing but the known states, nobody gone whose date this run did not set."""
+    dated, purged = book.states(plan.SET_PURGE_DATE), book.states(PURGE)
+    outside = {*dated, *purged} - set(sealed.users["primary_id"])
+    unknown = set(dated.values()) - {CONFIRMED, SKIPPED, FAILED, INTENDED}
+    undated = {one for one, state in purged.items() if state == GONE and dated.get(one) != CONFIRMED}
+    if outside or unknown or undated:
+        raise Failed(f"The journal does not fit the plan: {len(outside)} users in it are outside the plan, "
+                     f"{len(undated)} are gone whose date was not set, states that nobody knows: {sorted(unknown)}. Do "
+                     "not trust this run; look at its journal.", outside=sorted(outside), undated=sorted(undated))
+
+
 def _adds_up(made):
     parts = made.dates_set + made.left_alone + made.failed + made.not_done
-    if made.read != made.not_chosen + made.planned or made.planned != parts or made.still_there < 0:
+    if made.read != made.not_chosen + made.planned or made.planned != parts or min(dataclasses.astuple(made)) < 0:
         raise Failed(f"The counts do not add up: {made}. Do not trust this run; look at its journal.")
     return made
 

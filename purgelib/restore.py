@@ -62,7 +62,8 @@ def undo(folder, alma, dates_of=(), create=(), confirmed=""):
 
 def _sealed(run, dates_of, create):
     """The plan of this undo, in a folder of its own under the run; asked for twice, it is the same plan."""
-    wanted = {(users.key_of(one), action) for ids, action in ((dates_of, DATE_BACK), (create, USER_BACK)) for one in ids}
+    asked = ((dates_of, DATE_BACK), (create, USER_BACK))
+    wanted = {(users.key_of(one), action) for ids, action in asked for one in ids}
     can = possible(run.folder)
     rows = can[[(users.key_of(one), undo) in wanted for one, undo in zip(can["primary_id"], can["undo"], strict=True)]]
     mark = hashlib.sha256(repr(sorted(wanted)).encode()).hexdigest()[:8]

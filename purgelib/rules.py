@@ -60,6 +60,8 @@ def _checked(field, value):
     right = (int, float) if isinstance(field.default, float) else int
     if isinstance(value, bool) or not isinstance(value, right) or not value >= 0:
         raise BadChoice(f"{where}: must be a number, zero or more.", value=value)
+    if field.name == "max_share" and value > 1:
+        raise BadChoice(f"{where}: is a share of all users, from 0 to 1; 10 % is 0.10.", value=value)
     return type(field.default)(value)
 
 
@@ -86,6 +88,11 @@ def rule(stays, unknown, settled_live=False, only_live=False):
     return register
 
 
+def _bare(texts):
+    """Texts as they are compared with a list of protected ones: Excel's loss of a leading zero protects nobody less."""
+    return texts.str.strip().str.casefold().str.lstrip("0")
+
+
 def _told(answer, *facts):
     """An answer counts only where every fact that it rests on is known."""
     answer = answer.astype("boolean")
@@ -110,9 +117,9 @@ def not_deleted(table, policy, as_of):
 @rule("is on the list of protected IDs", "the primary ID cannot be compared")
 def id_not_protected(table, policy, as_of):
     """Neither the ID nor how it begins is protected (service accounts, exl_ and the like)."""
-    ids = [one.strip().casefold() for one in policy.protected_ids]
+    ids = _bare(pd.Series(policy.protected_ids, dtype="str"))
     prefixes = tuple(one.strip().casefold() for one in policy.protected_prefixes)
-    hit = table["key"].isin(ids)
+    hit = _bare(table["key"]).isin(ids)
     if prefixes:
         hit = hit | table["key"].str.startswith(prefixes, na=False)
     return _told(~hit, table["key"])
@@ -127,8 +134,8 @@ def not_excepted(table, policy, as_of):
 @rule("is in a protected user group", "user group not known")
 def group_not_protected(table, policy, as_of):
     """The user group is known and not protected."""
-    groups = [one.strip().casefold() for one in policy.protected_groups]
-    return _told(~table["user_group"].str.casefold().isin(groups), table["user_group"])
+    groups = _bare(pd.Series(policy.protected_groups, dtype="str"))
+    return _told(~_bare(table["user_group"]).isin(groups), table["user_group"])
 
 
 @rule("is of a record type that stays", "record type not known", settled_live=True)
