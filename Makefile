@@ -1,6 +1,8 @@
 # What a person needs is a target here:  make demo   make lab   make test
 PYTHON ?= python3
 PY := .venv/bin/python
+# The machine's own certificates, where it has any: many universities look into TLS with their own.
+UV := .venv/bin/uv $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 
 .PHONY: help env demo lab test test-long browser notebooks sample bench lock clean
 
@@ -18,8 +20,8 @@ help:
 env: .venv/.made
 .venv/.made: requirements.lock pyproject.toml
 	@tests/venv.sh "$(PYTHON)"
-	@.venv/bin/uv pip sync -q --require-hashes requirements.lock
-	@.venv/bin/uv pip install -q --no-deps -e .
+	@$(UV) pip sync -q --require-hashes requirements.lock
+	@$(UV) pip install -q --no-deps -e .
 	@touch $@
 
 demo: env
@@ -48,7 +50,7 @@ bench: env
 	$(PY) benchmarks/reading.py
 
 lock: env
-	.venv/bin/uv pip compile -q --universal --python-version 3.11 --extra test --generate-hashes --no-header \
+	$(UV) pip compile -q --universal --python-version 3.11 --extra test --generate-hashes --no-header \
 	    --no-annotate pyproject.toml -o requirements.lock
 	$(PY) tests/pins.py
 
