@@ -21,6 +21,16 @@ def demo():
     A demo that was interrupted is taken up where it ended; otherwise the sandbox's people are invented anew.
     """
     folder = _unfinished() or _new_run()
+    try:
+        _walk(folder)
+    except PurgeError as error:
+        raise SystemExit(f"{type(error).__name__}: {error}\nTo begin the demo anew, delete {_shown(folder)}.") from None
+    (folder / "demo.done").touch(mode=0o600)
+    print(f"\n{report.summary(folder)}\n\nReport      {_shown(folder / 'report.html')}\nNotebooks   "
+          f"{_shown(folder)}/rehearsal.ipynb, rerun.ipynb, 06_restore.ipynb\nLists       gone.csv, kept.csv beside them")
+
+
+def _walk(folder):
     name = folder.name
     if not (folder / "plan.json").exists():
         print("1 of 3  rehearsal: reads the exports, seals the plan, asks the sandbox, writes nothing", flush=True)
@@ -34,9 +44,6 @@ def demo():
     back = {"dates_of": [ids[restore.DATE_BACK]], "create": [ids[restore.USER_BACK]]}
     _run("06_restore.ipynb", folder / "06_restore.ipynb", run=name, where=SANDBOX, **back,
          confirmed=restore.to_be_typed(folder, **back))
-    (folder / "demo.done").touch(mode=0o600)
-    print(f"\n{report.summary(folder)}\n\nReport      {_shown(folder / 'report.html')}\nNotebooks   "
-          f"{_shown(folder)}/rehearsal.ipynb, rerun.ipynb, 06_restore.ipynb\nLists       gone.csv, kept.csv beside them")
 
 
 def lab():

@@ -66,9 +66,9 @@ class Exports:
     data_date: datetime.date
 
     def summary(self):
-        """Returns a frame with one row per file: file, kind, rows, day of the data."""
-        return pd.DataFrame([(s.name, s.kind, s.rows, s.data_date) for s in self.inputs],
-                            columns=["file", "kind", "rows", "data of"])
+        """Returns a frame with one row per file: file, kind, rows, day of the data, IDs that no user here has."""
+        return pd.DataFrame([(s.name, s.kind, s.rows, s.data_date, s.strangers) for s in self.inputs],
+                            columns=["file", "kind", "rows", "data of", "IDs of nobody here"])
 
 
 def read(folder, data_date=None, strict=True):
@@ -225,7 +225,7 @@ def _id_problems(rows, problems):
             _note(problems, rows, "primary_id", rows.index.isin(where), why)
     # Whole files may end without a line end, too: nothing to stop for, but this one user stays.
     said = said.mask(rows["cut"] & (said == ""), "the file may be cut off in this row: no line end follows it")
-    return said.mask(rows.index.isin([one[2] for one in problems]) & (said == ""), "another cell of the row is doubtful")
+    return said.mask(rows.index.isin([one[2] for one in problems]) & (said == ""), "another cell here is doubtful")
 
 
 def _join(table, kind, rows, problems):

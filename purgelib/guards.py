@@ -71,7 +71,7 @@ def purge_date_past(purge_date, today):
                       purge_date=purge_date)
 
 
-def plan_fits(header, target, today, environment=None):
+def plan_fits(header, target, today):
     """Refuses a plan that is too old, from the future, or meant for another institution or environment."""
     for name in ("institution", "environment"):
         if header["target"][name] != target[name]:

@@ -60,6 +60,8 @@ def _checked(field, value):
     right = (int, float) if isinstance(field.default, float) else int
     if isinstance(value, bool) or not isinstance(value, right) or not value >= 0:
         raise BadChoice(f"{where}: must be a number, zero or more.", value=value)
+    if field.name == "canary" and value < 1:
+        raise BadChoice(f"{where}: at least one user must go first.", value=value)
     if field.name == "max_share" and value > 1:
         raise BadChoice(f"{where}: is a share of all users, from 0 to 1; 10 % is 0.10.", value=value)
     return type(field.default)(value)

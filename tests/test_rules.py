@@ -87,7 +87,7 @@ def test_rules_that_only_alma_can_answer_are_not_asked_of_exports():
 
 @pytest.mark.parametrize("given", [
     {"protected_group": ["30"]}, {"protected_groups": [6]}, {"protected_groups": "06"}, {"max_users": "100"},
-    {"max_users": -1}, {"max_share": True}, {"protected_ids": [""]}])
+    {"max_users": -1}, {"max_share": True}, {"protected_ids": [""]}, {"canary": 0}])
 def test_a_policy_with_a_slip_of_the_pen_is_refused(given):
     with pytest.raises(BadChoice):
         rules.Policy.from_dict(given)

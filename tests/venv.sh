@@ -10,7 +10,7 @@ echo "Setting up .venv (once)"
 rm -rf .venv
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq && apt-get install -qq -y python3-venv >/dev/null
+        export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -qq -y python3-venv >/dev/null
     else
         echo "This Python cannot make environments. Ask for the package python3-venv, then run make again." >&2; exit 1
     fi

@@ -1,0 +1,33 @@
+"""Every no is of one tree, carries its facts, and tells a refusal from a failure."""
+
+import inspect
+import pickle
+
+import pytest
+
+from purgelib import errors
+
+ALL = [thing for _, thing in inspect.getmembers(errors, inspect.isclass)]
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda k: k.__name__)
+def test_facts_are_attributes_and_the_message_is_the_text(kind):
+    error = kind("no, because", limit=3, found=4)
+    assert str(error) == "no, because" and error.facts == {"limit": 3, "found": 4}
+    assert (error.limit, error.found) == (3, 4)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda k: k.__name__)
+def test_every_error_is_either_a_refusal_or_a_failure(kind):
+    if kind is not errors.PurgeError:
+        assert issubclass(kind, errors.Refused) != issubclass(kind, errors.Failed)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda k: k.__name__)
+def test_errors_say_in_a_sentence_what_they_mean(kind):
+    assert kind.__doc__.strip().endswith(".")
+
+
+def test_facts_survive_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(errors.LimitExceeded("too many", found=2, limit=1)))
+    assert (str(error), error.found, error.limit) == ("too many", 2, 1)

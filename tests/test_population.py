@@ -1,0 +1,136 @@
+"""Everybody has a verdict and a reason; the counts add up; a slow obvious reading says the same."""
+
+import itertools
+
+import invented
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from purgelib import population, rules
+from purgelib.population import CHECK, MAY_GO, STAYS
+
+DAY = pd.Timestamp(invented.AS_OF)
+# Every fact as it is for one who may go, as it keeps, and missing.
+FACTS = {
+    "id_problem": ["", "damaged"], "status": ["ACTIVE", "INACTIVE", "DELETED", "PENDING", None],
+    "primary_id": ["abc1", "exl_x", "KEPT-by-policy"], "keep_reason": [None, "comes back"],
+    "user_group": ["06", "30", "030", " 30", None], "record_type": ["PUBLIC", "STAFF", None],
+    "expiry_date": ["2019-06-30", "2026-11-20", "2026-11-21", "1980-01-01", "9999-12-31", None],
+    "purge_date": ["2020-06-30", "2026-11-22", None], "purge_known": [True, False, None],
+    "other_roles": [False, True, None], "loans": [0, 2, None], "requests": [0, 1, None],
+    "fees": [0.0, 0.5, -1.0, None], "blocks": [0, 3], "proxies": [0, 1], "linked": [False, True],
+}
+USUAL = {name: values[0] for name, values in FACTS.items()}
+# Two things at most are unusual about each: with more, everybody would stay for several reasons.
+USERS = st.lists(st.lists(st.sampled_from([(name, value) for name, values in FACTS.items() for value in values]),
+                          max_size=2).map(lambda changes: USUAL | dict(changes)), min_size=1, max_size=12)
+
+
+def people(rows):
+    return invented.people(*(invented.row(**one | {name: pd.Timestamp(one[name]).as_unit("s") if one[name] else None
+                                                   for name in ("expiry_date", "purge_date")}) for one in rows))
+
+
+def slow_verdict(one):
+    """The same, one user at a time, as a person would read the rules aloud."""
+    stays, open_ones = [], []
+    stays.append(one["id_problem"] != "")
+    stays.append(one["status"] == "DELETED")
+    open_ones.append(one["status"] not in ("ACTIVE", "INACTIVE", "DELETED"))
+    stays.append(one["primary_id"].lower().startswith(("exl_", "carli_", "rialto_", "leganto_")))
+    stays.append(one["primary_id"].lower() == "kept-by-policy")
+    stays.append(one["keep_reason"] is not None)
+    stays.append(one["user_group"] is None or one["user_group"].strip().lstrip("0") == "30")
+    stays.append(one["record_type"] == "STAFF")
+    open_ones.append(one["record_type"] is None)
+    day = one["expiry_date"]
+    stays.append(day is None or day[:4] < "1990" or day[:4] > "2100" or day > "2024-11-21")
+    stays.append(one["purge_date"] is not None and one["purge_date"] > invented.AS_OF)
+    open_ones.append(one["purge_date"] is None and not one["purge_known"])
+    stays.append(one["other_roles"] is True)
+    stays.extend(one[name] is not None and one[name] > 0 for name in ("loans", "requests"))
+    stays.append(one["fees"] is not None and one["fees"] != 0)
+    open_ones.extend(one[name] is None for name in ("other_roles", "loans", "requests", "fees"))
+    return STAYS if any(stays) else CHECK if any(open_ones) else MAY_GO
+
+
+@settings(max_examples=60, deadline=None)
+@given(USERS)
+def test_the_verdict_is_what_a_slow_reading_of_the_rules_says(rows):
+    assert list(people(rows).verdict) == [slow_verdict(one) for one in rows]
+
+
+def test_every_single_fact_and_pair_of_facts_is_judged_as_the_slow_reading_does():
+    pairs = itertools.combinations(FACTS, 2)
+    rows = [USUAL | {a: x, b: y} for a, b in pairs for x in FACTS[a] for y in FACTS[b]]
+    assert list(people(rows).verdict) == [slow_verdict(one) for one in rows]
+
+
+@settings(max_examples=40, deadline=None)
+@given(USERS)
+def test_nobody_is_without_a_reason_and_every_count_adds_up(rows):
+    judged = people(rows)
+    assert judged.verdict.notna().all() and (judged.reason.astype("str").str.len() > 0).all()
+    assert len(judged) == len(rows) == sum((judged.verdict == one).sum() for one in population.VERDICTS)
+    for by in (["verdict"], ["user_group", "expired"], ["record_type", "status", "verdict"], ["reason"]):
+        assert judged.counts(*by)["users"].sum() == len(rows)
+    mask = (judged.verdict == STAYS).to_numpy(bool)
+    assert judged.counts("expired", where=mask)["users"].sum() == mask.sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(USERS)
+def test_the_funnel_adds_up_and_ends_with_those_who_may_be_chosen(rows):
+    judged = people(rows)
+    funnel = judged.funnel()
+    assert funnel["left"].iloc[0] == len(rows)
+    assert (funnel["left"].shift(1).iloc[1:] - funnel["stay"].iloc[1:] == funnel["left"].iloc[1:]).all()
+    assert funnel["left"].iloc[-1] == (judged.verdict != STAYS).sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(USERS, st.sampled_from(sorted(set(FACTS) - {"keep_reason", "primary_id", "purge_known"})))
+def test_dropping_a_fact_never_lets_anybody_go(rows, fact):
+    lost = [one | ({fact: None, "purge_known": None} if fact == "purge_date" else {fact: None}) for one in rows]
+    before, after = people(rows).verdict, people(lost).verdict
+    assert not ((after == MAY_GO) & (before != MAY_GO)).any()
+
+
+def test_reasons_name_everything_that_speaks_against():
+    judged = invented.people(invented.row(loans=1, user_group="30", status=None),
+                             invented.row(primary_id="b", loans=None),
+                             invented.row(primary_id="c"))
+    known = rules.by_name()
+    assert judged.reason[0] == f"{known['group_not_protected'].stays}; {known['no_loans'].stays}"
+    assert judged.reason[1] == "loans not known: Alma will tell"
+    assert list(judged.verdict) == [STAYS, CHECK, MAY_GO]
+
+
+def test_the_summary_tells_the_three_counts():
+    judged = invented.people(invented.row(), invented.row(primary_id="b", loans=1),
+                             invented.row(primary_id="c", loans=None))
+    said = judged.summary()
+    assert "Of 3 users" in said and "1 may go" in said and "1 are to be checked live" in said and "1 stay" in said
+
+
+def test_why_answers_for_one_user_in_any_case_and_for_nobody_at_all():
+    judged = invented.people(invented.row(primary_id="Abc1", loans=2, fees=None))
+    said = judged.why(" aBC1").set_index("rule")["answer"]
+    assert said[rules.by_name()["no_loans"].ask.__doc__] == "stays"
+    assert said[rules.by_name()["no_fees"].ask.__doc__] == "cannot tell"
+    assert judged.why("somebody else").empty
+
+
+def test_facets_hold_codes_and_years_as_texts():
+    judged = invented.people(invented.row(), invented.row(primary_id="b", expiry_date=None, user_group=None))
+    assert judged.facets[["user_group", "expired"]].astype(str).to_numpy().tolist() == [["06", "2019"], ["", "none"]]
+
+
+@pytest.mark.parametrize("asked", ["verdict", "user_group"])
+def test_judging_changes_no_table(asked):
+    given = invented.exports(invented.row(), invented.row(primary_id="b", loans=1))
+    before = given.users.copy()
+    population.judge(given, invented.POLICY).counts(asked)
+    pd.testing.assert_frame_equal(given.users, before)
