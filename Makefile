@@ -31,10 +31,10 @@ lab: env
 	@$(PY) -m purgelib lab
 
 test: env browser
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n 2 --dist loadfile
 
 test-long: env browser
-	$(PY) -m pytest -q -m "long or not long"
+	$(PY) -m pytest -q -n 2 --dist loadfile -m "long or not long"
 
 # Chromium is Debian's package; where it cannot be had, the browser tests say so and are skipped, but not in CI.
 browser:

@@ -11,7 +11,7 @@
     widgets     choosing with the mouse; yields a choice
     guards      what must be true before anything is written
     plan        a frozen, hashed, saved list: whom, what, why, seen when
-    answers     what Alma's error answers mean, turned into our errors
+    answers     what Alma's answers mean: lists, amounts, and errors turned into ours
     alma        the only door to Alma: typed calls, pace, retries, errors
     journal     the run's SQLite file: intentions, results, full copies
     update      carry out a plan user by user: look again, copy, intend, act, look, write down
@@ -63,9 +63,8 @@ def connect(where="sandbox", institution=None, writing=False):
     institution: name or code that Alma must answer with; needed for the real Alma. writing: without it, every
     verb but GET is refused.
     """
-    kind, _, name = where.partition(":")
-    if kind == "sandbox":
-        there = sandbox.ensure(data_folder() / "sandbox" / (name or "alma"))
+    if where.partition(":")[0] == "sandbox":
+        there = sandbox.ensure(_sandbox_folder(where))
         return alma.Alma(there.url, there.key, writing=writing, pace=None, floor=0)
     if where not in TARGETS:
         raise Refused(f"{where!r} is no target: use sandbox, alma-sandbox or production.")
@@ -103,4 +102,11 @@ def _key(where, host):
 
 def start_sandbox_anew(where="sandbox"):
     """Forgets everything that happened in the built-in sandbox: its people are invented anew at the next connect."""
-    sandbox.reset(data_folder() / "sandbox" / (where.partition(":")[2] or "alma"))
+    sandbox.reset(_sandbox_folder(where))
+
+
+def _sandbox_folder(where):
+    kind, _, name = where.partition(":")
+    if kind != "sandbox" or Path(name).name != name or name.startswith("."):
+        raise Refused(f"{where!r} is no sandbox: use sandbox, or sandbox:practice and the like.")
+    return data_folder() / "sandbox" / (name or "alma")

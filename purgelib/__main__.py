@@ -26,8 +26,9 @@ def demo():
     except PurgeError as error:
         raise SystemExit(f"{type(error).__name__}: {error}\nTo begin the demo anew, delete {_shown(folder)}.") from None
     (folder / "demo.done").touch(mode=0o600)
-    print(f"\n{report.summary(folder)}\n\nReport      {_shown(folder / 'report.html')}\nNotebooks   "
-          f"{_shown(folder)}/rehearsal.ipynb, rerun.ipynb, 06_restore.ipynb\nLists       gone.csv, kept.csv beside them")
+    print(f"\n{report.summary(folder)}\n\nReport      {_shown(folder / 'report.html')}\n"
+          f"Notebooks   {_shown(folder)}/rehearsal.ipynb, rerun.ipynb, 06_restore.ipynb\n"
+          "Lists       gone.csv, kept.csv beside them")
 
 
 def _walk(folder):
@@ -50,8 +51,8 @@ def lab():
     """Opens JupyterLab on the first notebook, with the sandbox started."""
     purgelib.connect()
     extra = ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS.parent}", *extra,
-                              *sys.argv[2:], str(NOTEBOOKS / "00_start_here.ipynb")])
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS.parent}",
+                              "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb", *extra, *sys.argv[2:]])
 
 
 def clean():

@@ -17,9 +17,10 @@ import pyrate_limiter
 import requests
 import tenacity
 
-from purgelib.answers import error_of
+from purgelib.answers import balance_of, error_of, listed_in
 from purgelib.errors import (
     NoAnswer,
+    NoKey,
     NotFound,
     PartialAnswer,
     QuotaSpent,
@@ -45,7 +46,7 @@ class Alma:
     def __init__(self, url, key, *, writing=False, pace=10, pace_file=None, floor=1000, timeout=60):
         self.url, self.writing, self.floor, self.timeout = url.rstrip("/"), writing, floor, timeout
         self.calls, self.remaining, self._date, self._stop_file = 0, None, None, None
-        self._authorization = _Key(f"apikey {key}")
+        self._authorization = _Key(f"apikey {_sound(key)}")
         self._local = threading.local()
         self._limiter = _limiter(pace, pace_file) if pace else None
         self._general = None
@@ -108,11 +109,11 @@ class Alma:
         total = 0.0
         for status in statuses:
             fees = self._get(_user(primary_id) + "/fees", status=status)
-            listed = _listed(fees, "fee")
+            listed = listed_in(fees, "fee")
             if len(listed) != fees.get("total_record_count"):
                 raise PartialAnswer(f"Alma lists {len(listed)} of {fees.get('total_record_count')} fees.",
                                     expected=fees.get("total_record_count"), found=len(listed))
-            total += sum(_balance(fee) for fee in listed)
+            total += sum(balance_of(fee) for fee in listed)
         return round(total, 2)
 
     def put_user(self, primary_id, record):
@@ -160,8 +161,11 @@ class Alma:
         """Starts a job with these parameters (a dict of texts); returns the instance's ID. Writes to Alma."""
         body = {"parameter": [{"name": {"value": name}, "value": value} for name, value in parameters.items()]}
         answer = self._call("POST", f"/conf/jobs/{job_id}", json=body, op="run")
-        link = (answer.get("additional_info") or {}).get("link") or ""
-        if "/instances/" not in link:
+        try:
+            link = answer["additional_info"]["link"]
+        except (KeyError, TypeError):
+            link = None
+        if "/instances/" not in str(link):
             raise NoAnswer("Alma's answer does not say which job instance was started.", method="POST")
         return link.rstrip("/").rsplit("/", 1)[1]
 
@@ -187,7 +191,7 @@ class Alma:
         while total is None or len(found) < total:
             page = self._get(path, limit=PAGE, offset=len(found), **query)
             total = page.get("total_record_count", 0)
-            listed = _listed(page, key)
+            listed = listed_in(page, key)
             found += listed
             if not listed:
                 break
@@ -267,6 +271,13 @@ class _Key(requests.auth.AuthBase):
         return "<key>"
 
 
+def _sound(key):
+    """A key pasted with something around it would come to light in the error of whoever trips over it."""
+    if not key.strip() or not key.strip().isascii() or not key.strip().isprintable():
+        raise NoKey("The API key is empty or holds signs that no key has: copy it again.", target=None)
+    return key.strip()
+
+
 def _limiter(pace, pace_file):
     rates = [pyrate_limiter.Rate(pace, pyrate_limiter.Duration.SECOND)]
     if pace_file is None:
@@ -274,19 +285,6 @@ def _limiter(pace, pace_file):
     Path(pace_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return pyrate_limiter.Limiter(pyrate_limiter.SQLiteBucket.init_from_file(
         rates, table="calls", db_path=str(pace_file), use_file_lock=True))
-
-
-def _listed(page, key):
-    """One entry alone may stand there without a list around it."""
-    listed = page.get(key) or []
-    return [listed] if isinstance(listed, dict) else listed
-
-
-def _balance(fee):
-    try:
-        return abs(float(fee["balance"]))
-    except (KeyError, TypeError, ValueError):
-        raise PartialAnswer("Alma lists a fee without a balance.", expected="balance", found=None) from None
 
 
 def _user(primary_id):

@@ -1,11 +1,25 @@
-"""What Alma's error answers mean: JSON or XML, one error or a list, turned into our tree of errors."""
+"""What Alma's answers mean: lists and amounts in their odd forms, and errors turned into our tree of errors."""
 
 from lxml import etree
 
-from purgelib.errors import AlmaError, KeyRefused, NoAnswer, NotFound, QuotaSpent, TooFast
+from purgelib.errors import AlmaError, KeyRefused, NoAnswer, NotFound, PartialAnswer, QuotaSpent, TooFast
 
 NOT_FOUND = {"401861", "401890", "60107", "402216", "402215"}
 KEY_CODES = {"UNAUTHORIZED", "FORBIDDEN", "INVALID_REQUEST"}
+
+
+def listed_in(page, key):
+    """Returns the entries of a list; one entry alone may stand there without a list around it."""
+    listed = page.get(key) or []
+    return [listed] if isinstance(listed, dict) else listed
+
+
+def balance_of(fee):
+    """Returns the balance of a fee as an amount, a credit too; what cannot be told is not taken for nothing."""
+    try:
+        return abs(float(fee["balance"]))
+    except (KeyError, TypeError, ValueError):
+        raise PartialAnswer("Alma lists a fee without a balance.", expected="balance", found=None) from None
 
 
 def error_of(method, answer):

@@ -12,10 +12,20 @@ import time
 import pandas as pd
 from tqdm import tqdm
 
-from purgelib import guards, journal, plan, users
-from purgelib.errors import JobFailed, JobRefused, NoAnswer, NotFound, NothingToDo, NotThereYet
+from purgelib import journal, plan, users
+from purgelib.errors import (
+    AlmaError,
+    JobFailed,
+    JobRefused,
+    NoAnswer,
+    NotFound,
+    NothingToDo,
+    NotThereYet,
+    Refused,
+    Stopped,
+)
 from purgelib.journal import CONFIRMED, SKIPPED
-from purgelib.update import fetch, progress
+from purgelib.update import fetch, load, progress, purge_day
 
 PURGE = "purge"
 PURGE_JOB = "Purge users"
@@ -32,16 +42,13 @@ def purge(folder, alma, confirmed="", patience=6 * 3600):
     for ``update.carry_out``; without it this only reads. With it, writes to Alma: creates a set, starts the job
     once. patience: seconds to wait for the job's end. Calling again never starts a second job.
     """
-    sealed = plan.load(folder)
-    guards.plan_fits(sealed.header, alma.target(), alma.today())
-    if confirmed:
-        guards.confirmed(sealed.header, confirmed)
+    sealed = load(folder, alma, confirmed)
     with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
         if not (book.job(PURGE) or {}).get("state"):
             members = _members(sealed, alma, book, bool(confirmed))
             if not confirmed:
                 return book.results()
-            _submit(sealed, alma, book, _set_of(sealed, alma, book, members))
+            _submit(sealed, alma, book, _set_of(sealed, alma, book, members), members)
         _watch(alma, book, patience)
         _reconcile(sealed, alma, book)
         return book.results()
@@ -61,8 +68,12 @@ def _members(sealed, alma, book, real):
     for user in progress(list(sealed.users.itertuples(index=False)), "Looking at everybody again"):
         if dated and user.primary_id not in dated:
             continue  # left alone when the dates were set, with a reason that stands in the journal
-        why = fetch(user, policy, alma, day)[1]
-        why += [] if user.primary_id in dated else ["purge date not set by this run"]
+        record, why = fetch(user, policy, alma, day)
+        if user.primary_id not in dated:
+            why += ["purge date not set by this run"]
+        elif not why and purge_day(record) != user.new:
+            # Put back by an undo, or changed by a colleague: somebody does not want the user to go.
+            why = ["the purge date is not the one that this run set any more"]
         state = SKIPPED if why else IN_SET
         book.settle(user.primary_id, PURGE, "", "", state, "; ".join(why))
         if not why:
@@ -85,7 +96,6 @@ def _set_of(sealed, alma, book, members):
     set_id = (found or alma.create_set(name, f"Plan {sealed.header['seal'][:8]}, {len(members)} users"))["id"]
     book.note_job(PURGE, set_id=set_id)
     alma.replace_members(set_id, members)
-    _same_members(alma.members(set_id), members)
     return set_id
 
 
@@ -97,19 +107,23 @@ def _same_members(found, wanted):
                          job=PURGE_JOB, why="set differs")
 
 
-def _submit(sealed, alma, book, set_id):
-    """Starts the job, once for ever: the intention is on disk first, a missing answer is settled by looking."""
+def _submit(sealed, alma, book, set_id, members):
+    """Starts the job, once for ever: the intention is on disk first, a missing answer is settled by looking.
+
+    The set is compared with the plan last of all, as nothing stops the job afterwards.
+    """
     job = alma.job(PURGE_JOB)
     name = f"{PURGE_JOB} {sealed.folder.name} {sealed.header['seal'][:12]}"
     if _instance_of(alma, job["id"], name):
         raise JobRefused(f"Alma has run a job named {name!r} already; it is not started again.", job=PURGE_JOB,
                          why="already run")
+    _same_members(alma.members(set_id), members)
     book.note_job(PURGE, job_id=job["id"], name=name, state="intended")
     try:
         instance = alma.run_job(job["id"], {"set_id": str(set_id), "job_name": name})
     except NoAnswer:
         instance = None  # it may have started all the same: its instance tells
-    except Exception:
+    except (AlmaError, Refused, Stopped):
         # Refused before it started (too many jobs, a parameter missing): it may be tried again.
         book.note_job(PURGE, state=None)
         raise
@@ -129,12 +143,15 @@ def _watch(alma, book, patience):
         book.note_job(PURGE, instance=_find_instance(alma, known), state="submitted")
         known = book.job(PURGE)
     until, pause = time.monotonic() + patience, 0.2
-    with tqdm(total=100, desc=f"Alma's job {PURGE_JOB}", unit="%", leave=False, mininterval=0.5, file=sys.stdout) as bar:
-        while time.monotonic() < until:
+    with tqdm(total=100, desc=f"Alma's job {PURGE_JOB}", unit="%", leave=False, mininterval=0.5,
+              file=sys.stdout) as bar:
+        while True:
             seen = alma.instance(known["job_id"], known["instance"])
             bar.update(float(seen.get("progress") or 0) - bar.n)
             if seen["status"]["value"] in ENDED:
                 return _ended(book, seen)
+            if time.monotonic() > until:
+                break
             time.sleep(pause)
             pause = min(pause * 1.5, 30)
     raise JobFailed(f"The job has not ended after {datetime.timedelta(seconds=patience)}; it cannot be stopped. Call "
@@ -159,14 +176,17 @@ def _ended(book, seen):
 
 
 def _reconcile(sealed, alma, book):
-    """Looks every member up, whatever the job says: gone, or still there."""
+    """Looks every member up, whatever the job says: gone, or still there. Who was seen gone, is not asked again."""
     states = book.states(PURGE)
-    todo = [one for one, state in states.items() if state != SKIPPED]
+    todo = [one for one, state in states.items() if state not in (SKIPPED, GONE)]
     for primary_id in progress(todo, "Looking who is gone"):
         try:
             record = alma.user(primary_id)
         except NotFound:
             book.settle(primary_id, PURGE, "", "", GONE, "Alma does not know the user any more")
+            continue
+        if users.key_of(record.get("primary_id") or "") != users.key_of(primary_id):
+            book.settle(primary_id, PURGE, "", "", GONE, "the ID is now only an identifier of somebody else")
             continue
         gone = (record.get("status") or {}).get("value") == "DELETED"
         book.settle(primary_id, PURGE, "", "", GONE if gone else LEFT,

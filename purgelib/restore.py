@@ -11,7 +11,7 @@ import pandas as pd
 from purgelib import guards, journal, plan, users
 from purgelib.errors import AlmaError, NoAnswer, NotFound, NothingToDo, Stopped
 from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
-from purgelib.update import FOR_ALL, progress, set_purge_date, WOULD
+from purgelib.update import FOR_ALL, progress, purge_day, set_purge_date, WOULD
 
 DATE_BACK, USER_BACK = "restore purge date", "re-create user"
 POSSIBLE = ["primary_id", "user_group", "undo", "from", "back to"]
@@ -28,8 +28,9 @@ def possible(folder):
     for user in run.users.itertuples(index=False):
         if purged.get(user.primary_id) == "gone":
             rows.append((user.primary_id, user.user_group, USER_BACK, "", ""))
-        elif dated.get(user.primary_id) in (CONFIRMED, INTENDED):
-            old = str((book.copy_of(user.primary_id) or {}).get("purge_date") or "")[:10]
+        # Where it failed, our date may stand there all the same.
+        elif dated.get(user.primary_id) in (CONFIRMED, INTENDED, FAILED):
+            old = purge_day(book.copy_of(user.primary_id) or {})
             rows.append((user.primary_id, user.user_group, DATE_BACK, user.new, old))
     return pd.DataFrame(rows, columns=POSSIBLE)
 
@@ -51,6 +52,7 @@ def undo(folder, alma, dates_of=(), create=(), confirmed=""):
     guards.plan_fits(sealed.header, alma.target(), alma.today())
     if confirmed:
         guards.confirmed(sealed.header, confirmed)
+        alma.for_writing()
     copies = journal.read(folder)
     with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
         for user in progress(list(sealed.users.itertuples(index=False)), "Restoring"):
@@ -90,7 +92,9 @@ def _date_back(user, alma, book, copies, real):
         record = alma.user(user.primary_id)
     except NotFound:
         return _settle(book, user, SKIPPED, "is not in Alma any more: re-create the user instead")
-    found = str(record.get("purge_date") or "")[:10]
+    if users.key_of(record.get("primary_id") or "") != users.key_of(user.primary_id):
+        return _settle(book, user, SKIPPED, "Alma answers with somebody else, who has this ID as an identifier")
+    found = purge_day(record)
     if found == user.new:
         return _settle(book, user, CONFIRMED if real else WOULD, "has the old purge date already")
     if found != user.old:

@@ -47,11 +47,11 @@ def carry_out(folder, alma, confirmed=""):
 
 
 def load(folder, alma, confirmed):
-    """Loads a plan to set purge dates, and refuses it unless it fits this Alma and, to write, was confirmed. Only reads."""
+    """Loads a plan to set purge dates; refuses it unless it fits this Alma and, to write, was confirmed. Only reads."""
     sealed = plan.load(folder)
     if sealed.header["kind"] != plan.SET_PURGE_DATE:
-        raise PlanRefused(f"{sealed.folder.name} holds a plan to {sealed.header['kind']}, not to {plan.SET_PURGE_DATE}.",
-                          folder=str(folder), differs="kind")
+        raise PlanRefused(f"{sealed.folder.name} holds a plan to {sealed.header['kind']}, not to "
+                          f"{plan.SET_PURGE_DATE}.", folder=str(folder), differs="kind")
     guards.plan_fits(sealed.header, alma.target(), alma.today())
     if confirmed:
         guards.confirmed(sealed.header, confirmed)
