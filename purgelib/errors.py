@@ -148,4 +148,4 @@ class JobFailed(Failed):
 
 
 class Stopped(Failed):
-    """A person stopped the run; it can be taken up again; facts: done, left."""
+    """A person stopped the run; it can be taken up again."""

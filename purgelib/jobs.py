@@ -42,7 +42,8 @@ def purge(folder, alma, confirmed="", patience=6 * 3600):
     for ``update.carry_out``; without it this only reads. With it, writes to Alma: creates a set, starts the job
     once. patience: seconds to wait for the job's end. Calling again never starts a second job.
     """
-    sealed = load(folder, alma, confirmed)
+    started = bool((journal.read(folder).job(PURGE) or {}).get("state"))
+    sealed = load(folder, alma, confirmed, started)
     with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
         if not (book.job(PURGE) or {}).get("state"):
             members = _members(sealed, alma, book, bool(confirmed))

@@ -105,15 +105,30 @@ def write(folder, header, rows):
 
 
 def load(folder):
-    """Reads a plan and refuses it if one byte of it was changed, or its exports were replaced. Only reads."""
+    """Reads a plan and refuses it if one byte of it was changed. Only reads."""
     folder = Path(folder)
     header = _header(folder)
     for name, sha256 in header["files"].items():
         if not (folder / name).exists() or _sha256(folder / name) != sha256:
             raise _changed(folder, name)
-    _refuse_newer_export(folder, header)
     users = pd.read_csv(folder / "users.csv", dtype=str, keep_default_na=False)
     return Plan(folder, header, users)
+
+
+def refuse_newer_export(sealed):
+    """Refuses a plan beside whose exports a newer one lies, or one of them was replaced. Only reads.
+
+    They may be deleted. Asked before a plan is carried out, not when an old run is looked at or undone.
+    """
+    header, folder = sealed.header, sealed.folder
+    where = header.get("inputs_folder")
+    if not where or not (folder / where).is_dir():
+        return
+    known = {one["name"]: one["sha256"] for one in header["made_of"]["inputs"]}
+    for path in sorted((folder / where).iterdir()):
+        if path.suffix.lower() in EXPORTS and path.is_file() and _sha256(path) != known.get(path.name):
+            raise PlanRefused(f"{path.name} is not among the exports that this plan was made of, or was replaced. "
+                              "Make a new plan from the new export.", folder=str(folder), differs=path.name)
 
 
 def _header(folder):
@@ -152,20 +167,6 @@ def _made_of(population, choice):
     return {"choice": hashlib.sha256(choice.to_toml().encode()).hexdigest(),
             "inputs": [{"name": s.name, "kind": s.kind, "rows": s.rows, "data_date": str(s.data_date),
                         "sha256": s.sha256} for s in population.inputs]}
-
-
-def _refuse_newer_export(folder, header):
-    """The exports of a plan may be deleted, but not replaced: a newer one may tell another story."""
-    where = header.get("inputs_folder")
-    if not where or not (folder / where).is_dir():
-        return
-    known = {one["name"]: one["sha256"] for one in header["made_of"]["inputs"]}
-    for path in sorted((folder / where).iterdir()):
-        if path.suffix.lower() not in EXPORTS or not path.is_file():
-            continue
-        if _sha256(path) != known.get(path.name):
-            raise PlanRefused(f"{path.name} is not among the exports that this plan was made of, or was replaced. "
-                              "Make a new plan from the new export.", folder=str(folder), differs=path.name)
 
 
 def _rows(population, choice, chosen):

@@ -29,6 +29,7 @@ from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
 WOULD = "would be set"
 # Errors that say nothing about one user, but stop the run for all.
 FOR_ALL = (KeyRefused, QuotaSpent, TooFast)
+SILENT = 3  # users in a row for whom Alma does not answer end the run
 # What Alma itself works out anew; everything else must come back as it was sent.
 ALMAS_OWN = {"purge_date", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link"}
 
@@ -46,13 +47,18 @@ def carry_out(folder, alma, confirmed=""):
         return book.results()
 
 
-def load(folder, alma, confirmed):
-    """Loads a plan to set purge dates; refuses it unless it fits this Alma and, to write, was confirmed. Only reads."""
+def load(folder, alma, confirmed, started=False):
+    """Loads a plan to set purge dates; refuses it unless it fits this Alma and, to write, was confirmed. Only reads.
+
+    started: Alma's job for it was started already; to see how it ended, the plan may be of any age.
+    """
     sealed = plan.load(folder)
     if sealed.header["kind"] != plan.SET_PURGE_DATE:
         raise PlanRefused(f"{sealed.folder.name} holds a plan to {sealed.header['kind']}, not to "
                           f"{plan.SET_PURGE_DATE}.", folder=str(folder), differs="kind")
-    guards.plan_fits(sealed.header, alma.target(), alma.today())
+    if not started:
+        plan.refuse_newer_export(sealed)
+    guards.plan_fits(sealed.header, alma.target(), None if started else alma.today())
     if confirmed:
         guards.confirmed(sealed.header, confirmed)
         alma.for_writing()
@@ -72,10 +78,11 @@ def _canary_and_rest(sealed, alma, book, real):
     settled = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state in (CONFIRMED, SKIPPED)}
     todo = [user for user in _users(sealed) if user.primary_id not in settled]
     random.shuffle(todo)
-    first, canary = [], sealed.policy.canary
+    first, silent, canary = [], 0, sealed.policy.canary
     for user in progress(todo, "Setting purge dates" if real else "Rehearsing"):
+        tried = _one(user, sealed, alma, book, real, silent)
+        silent = silent + 1 if tried is None else 0
         # Whoever is left alone proves nothing about writing.
-        tried = _one(user, sealed, alma, book, real)
         if tried and len(first) < canary:
             first.append(user.primary_id)
             if len(first) == canary:
@@ -90,9 +97,16 @@ def _check_canary(first, book):
                            "not touched. Look at the reasons in the results, then call again.", outcomes=bad)
 
 
-def _one(user, sealed, alma, book, real):
-    """Look again, copy, intend, act, look, write down. Returns whether anything was tried."""
-    record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
+def _one(user, sealed, alma, book, real, silent):
+    """Look again, copy, intend, act, look, write down. Returns whether anything was tried; None: Alma was silent."""
+    try:
+        record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
+    except NoAnswer as error:
+        # One record that Alma cannot deliver must not be in everybody's way; silence for several is Alma's own.
+        _settle(book, user, FAILED, f"nothing was sent: {error}")
+        if silent + 1 >= SILENT:
+            raise
+        return None
     if why:
         _settle(book, user, SKIPPED, "; ".join(why))
     elif not real:

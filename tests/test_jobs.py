@@ -369,6 +369,8 @@ def test_a_job_that_does_not_end_is_waited_for_and_calling_again_goes_on_waiting
             purge(practice, dated, patience=patience)
         assert caught.value.status in ("QUEUED", "RUNNING") and caught.value.instance
     practice.door("POST", "settings", {"job_seconds": 0.1})
+    # A job that runs is watched to its end and reconciled, though no new one could be started by this plan.
+    practice.door("POST", "clock", {"advance_seconds": 30 * 86_400})
     purge(practice, dated)
     assert deleted(practice) == by_state(dated, CONFIRMED) and len(starts(practice)) == 1
 

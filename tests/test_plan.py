@@ -127,21 +127,29 @@ def test_a_plan_too_old_or_for_another_alma_is_refused(sealed):
             guards.plan_fits(sealed.header, target, day)
 
 
+def stale(folder, name):
+    with pytest.raises(errors.PlanRefused) as refusal:
+        plan.refuse_newer_export(plan.load(folder))
+    assert refusal.value.differs == name
+    return str(refusal.value)
+
+
 @pytest.mark.parametrize("name", ["users_2026-11-22.csv", "loans_2026-11-21.xlsx", "exceptions.xls", "exceptions.ODS"])
 def test_a_newer_export_beside_the_old_ones_is_refused(sealed, inputs, name):
     (inputs / name).write_bytes(b"x")
-    assert name in refused(sealed.folder, name)
+    assert name in stale(sealed.folder, name)
+    assert len(plan.load(sealed.folder)) == len(STRANGE), "an old run can still be looked at and undone"
 
 
 def test_a_replaced_export_is_refused_and_a_deleted_one_is_fine(sealed, inputs):
     path = inputs / "users_2026-11-21.csv"
     path.write_bytes(path.read_bytes() + b"\r\n")
-    refused(sealed.folder, path.name)
+    stale(sealed.folder, path.name)
     path.unlink()
     (inputs / "notes.md").write_text("not an export")
-    assert len(plan.load(sealed.folder)) == len(STRANGE)
+    plan.refuse_newer_export(plan.load(sealed.folder))
     shutil.rmtree(inputs)
-    assert len(plan.load(sealed.folder)) == len(STRANGE)
+    plan.refuse_newer_export(plan.load(sealed.folder))
 
 
 def test_the_run_and_its_exports_may_move_together(tmp_path, sealed, inputs):
@@ -150,7 +158,7 @@ def test_the_run_and_its_exports_may_move_together(tmp_path, sealed, inputs):
         shutil.move(one, tmp_path / "elsewhere" / one.name)
     assert len(plan.load(tmp_path / "elsewhere" / "run")) == len(STRANGE)
     (tmp_path / "elsewhere" / "in" / "loans_2026-11-22.csv").write_text("x")
-    refused(tmp_path / "elsewhere" / "run")
+    stale(tmp_path / "elsewhere" / "run", "loans_2026-11-22.csv")
 
 
 def test_sealing_twice_gives_the_same_plan(sealed, people, inputs):

@@ -316,14 +316,27 @@ def test_a_lie_is_reported_as_failed(practice):
 
 def test_alma_gone_for_long_ends_the_run_which_resumes(practice, hasty):
     sealed = practice.seal(years=range(2014, 2019))
-    for fault in ({"method": "GET", "path": "/users/", "nth": 30, "times": 6, "do": "error_before"},
+    for fault in ({"method": "GET", "path": "/users/", "nth": 30, "times": 18, "do": "error_before"},
                   put(3, 1, do="cut_after")):
-        practice.faults(fault, {"method": "GET", "path": "/users/", "nth": 60, "times": 6, "do": "cut_after"})
+        practice.faults(fault, {"method": "GET", "path": "/users/", "nth": 60, "times": 18, "do": "cut_after"})
         with pytest.raises(NoAnswer):
             update.carry_out(sealed.folder, practice.alma(), typed(sealed))
     practice.faults()
     update.carry_out(sealed.folder, practice.alma(), typed(sealed))
     assert set(states(sealed)) == set(sealed.users["primary_id"])
+    agree(practice, sealed)
+
+
+def test_one_record_that_alma_cannot_deliver_is_in_nobodys_way(practice, hasty):
+    sealed = practice.seal()
+    one = practice.going(sealed)[0]
+    practice.faults({"method": "GET", "path": f"/users/{one}", "nth": 1, "times": 1000, "do": "error_before"})
+    results = update.carry_out(sealed.folder, practice.alma(), typed(sealed)).set_index("primary_id")
+    assert list(results.index[results["state"] == FAILED]) == [one]
+    assert results.loc[one, "reason"].startswith("nothing was sent") and len(results) == len(sealed)
+    practice.faults()
+    assert update.carry_out(sealed.folder, practice.alma(), typed(sealed)).set_index(
+        "primary_id").loc[one, "state"] == CONFIRMED
     agree(practice, sealed)
 
 
