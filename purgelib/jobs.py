@@ -9,7 +9,6 @@ import datetime
 import sys
 import time
 
-import pandas as pd
 from tqdm import tqdm
 
 from purgelib import journal, plan, users
@@ -24,12 +23,12 @@ from purgelib.errors import (
     Refused,
     Stopped,
 )
-from purgelib.journal import CONFIRMED, SKIPPED
+from purgelib.journal import CONFIRMED, GONE, LEFT, SKIPPED
+from purgelib.plan import PURGE
 from purgelib.update import fetch, load, progress, purge_day
 
-PURGE = "purge"
 PURGE_JOB = "Purge users"
-GONE, LEFT, IN_SET = "gone", "still in Alma", "would be purged"
+IN_SET = "would be purged"
 ENDED = ("COMPLETED_SUCCESS", "COMPLETED_WARNING", "COMPLETED_FAILED", "COMPLETED_NO_BULKS", "FAILED", "USER_ABORTED",
          "SYSTEM_ABORTED", "SKIPPED")
 APPEARS_WITHIN = 60
@@ -192,8 +191,3 @@ def _reconcile(sealed, alma, book):
         gone = (record.get("status") or {}).get("value") == "DELETED"
         book.settle(primary_id, PURGE, "", "", GONE if gone else LEFT,
                     "status Deleted (policy: keep fully reportable)" if gone else "Alma's job did not purge the user")
-
-
-def outcome(folder):
-    """Returns the results of a run by its journal, as ``journal.COLUMNS``. Only reads."""
-    return pd.DataFrame(journal.read(folder).results())

@@ -2,6 +2,7 @@
 
 States of a user: *intended* (a write may or may not have happened: ask Alma), *confirmed* (seen in Alma),
 *skipped* (left alone, with a reason, for good), *failed* (did not happen, with a reason; may be tried again).
+After the purge: *gone*, or *still in Alma*. A rehearsal notes what would be done, in memory only.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ import pandas as pd
 from purgelib.errors import CopyFailed, RunBusy
 
 INTENDED, CONFIRMED, SKIPPED, FAILED = "intended", "confirmed", "skipped", "failed"
+GONE, LEFT = "gone", "still in Alma"
 COLUMNS = ["primary_id", "action", "old", "new", "state", "reason"]
 TABLES = """
 create table if not exists users (primary_id text, action text, old text, new text, state text, reason text,

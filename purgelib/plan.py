@@ -23,7 +23,8 @@ from purgelib.errors import BadChoice, PlanRefused
 from purgelib.rules import Policy
 from purgelib.users import key_of
 
-SET_PURGE_DATE = "set purge date"
+# What is done to a user.
+SET_PURGE_DATE, PURGE, DATE_BACK, USER_BACK = "set purge date", "purge", "restore purge date", "re-create user"
 COLUMNS = ["primary_id", "action", "old", "new", "user_group", "name", "expiry_date", "account_type", "record_type",
            "reason"]
 FACTS = ["user_group", "name", "expiry_date", "account_type", "record_type"]

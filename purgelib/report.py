@@ -11,11 +11,10 @@ import pandas as pd
 
 from purgelib import journal, plan
 from purgelib.errors import Failed
-from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
+from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
+from purgelib.plan import DATE_BACK, PURGE, USER_BACK
 
-GONE = "gone"
-PURGE = "purge"
-RESTORED = {"restore purge date": "dates put back", "re-create user": "users re-created"}
+RESTORED = {DATE_BACK: "dates put back", USER_BACK: "users re-created"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from purgelib import guards, journal, plan, users
 from purgelib.errors import AlmaError, NoAnswer, NotFound, NothingToDo, Stopped
-from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
+from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
+from purgelib.plan import DATE_BACK, PURGE, USER_BACK
 from purgelib.update import FOR_ALL, progress, purge_day, set_purge_date, WOULD
 
-DATE_BACK, USER_BACK = "restore purge date", "re-create user"
 POSSIBLE = ["primary_id", "user_group", "undo", "from", "back to"]
 # Fields that Alma gives out but does not take in (rest_user.xsd).
 OUTPUT_ONLY = ("full_name", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link",
@@ -23,10 +23,10 @@ OUTPUT_ONLY = ("full_name", "status_date", "last_patron_activity_date", "request
 def possible(folder):
     """Lists what of a run could be undone: a frame with the columns POSSIBLE, a row per user. Only reads."""
     run, book = plan.load(folder), journal.read(folder)
-    dated, purged = book.states(plan.SET_PURGE_DATE), book.states("purge")
+    dated, purged = book.states(plan.SET_PURGE_DATE), book.states(PURGE)
     rows = []
     for user in run.users.itertuples(index=False):
-        if purged.get(user.primary_id) == "gone":
+        if purged.get(user.primary_id) == GONE:
             rows.append((user.primary_id, user.user_group, USER_BACK, "", ""))
         # Where it failed, our date may stand there all the same.
         elif dated.get(user.primary_id) in (CONFIRMED, INTENDED, FAILED):

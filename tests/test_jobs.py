@@ -443,5 +443,5 @@ def test_every_planned_user_is_accounted_for(practice, dated):
     purge(practice, dated)
     told = set(states(dated)) | set(states(dated, jobs.PURGE))
     assert told == set(dated.users["primary_id"])
-    assert set(jobs.outcome(dated.folder)["reason"]) & {""} == set()
+    assert set(journal.read(dated.folder).results()["reason"]) & {""} == set()
     assert plan.load(dated.folder).header == dated.header
