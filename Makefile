@@ -4,11 +4,13 @@ PY := .venv/bin/python
 # The machine's own certificates, where it has any: many universities look into TLS with their own.
 UV := .venv/bin/uv $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 
-.PHONY: help env demo lab test test-long browser notebooks sample bench lock clean
+.PHONY: help env demo lab desk tidy test test-long browser notebooks sample bench lock clean
 
 help:
 	@echo "make demo        the whole way on invented people and a pretend Alma"
 	@echo "make lab         JupyterLab with the notebooks, the pretend Alma at hand"
+	@echo "make desk        the same on a copy of the notebooks, for real users"
+	@echo "make tidy        remove the runs whose personal data is due for removal"
 	@echo "make test        all tests;  make test-long: the long proofs as well"
 	@echo "make bench       what is measured"
 	@echo "make notebooks   run all notebooks on a fresh sandbox and keep their outputs"
@@ -29,6 +31,13 @@ demo: env
 
 lab: env
 	@$(PY) -m purgelib lab
+
+# For real users: the notebooks show names, so they are opened as copies that git ignores.
+desk: env
+	@$(PY) -m purgelib desk
+
+tidy: env
+	@$(PY) -m purgelib tidy
 
 test: env browser
 	$(PY) -m pytest -q -n 2 --dist loadfile

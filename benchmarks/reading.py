@@ -1,6 +1,6 @@
 """How long reading, judging and ticking take, as ratios against the obvious way in the same run.
 
-    make bench          prints one line per measurement; figures in the README come from here
+    make bench          prints one line per measurement
 """
 
 import datetime

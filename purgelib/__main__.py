@@ -1,6 +1,8 @@
 """The door for make: ``python -m purgelib demo`` walks the whole way, ``lab`` opens JupyterLab on the notebooks."""
 
+import datetime
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -47,12 +49,28 @@ def _walk(folder):
          confirmed=restore.to_be_typed(folder, **back))
 
 
-def lab():
+def desk():
+    """Opens JupyterLab on a copy of the notebooks in desk/, which git ignores: real users' names show in them."""
+    desk = NOTEBOOKS.parent / "desk"
+    if not desk.exists():
+        shutil.copytree(NOTEBOOKS, desk, ignore=shutil.ignore_patterns(".*"))
+        desk.chmod(0o700)
+    lab(desk)
+
+
+def tidy():
+    """Removes the runs whose personal data is due for removal."""
+    gone = plan.remove_due(purgelib.data_folder() / "runs", datetime.date.today())
+    print("\n".join(f"removed {name}" for name in gone) or "No run is due for removal.")
+
+
+def lab(notebooks=NOTEBOOKS):
     """Opens JupyterLab on the first notebook, with the sandbox started."""
     purgelib.connect()
     extra = ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS.parent}",
-                              "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb", *extra, *sys.argv[2:]])
+    first = f"--LabApp.default_url=/lab/tree/{notebooks.name}/00_start_here.ipynb"
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS.parent}", first,
+                              *extra, *sys.argv[2:]])
 
 
 def clean():
@@ -64,11 +82,12 @@ def clean():
 
 
 def _runs():
-    return sorted((purgelib.data_folder() / "runs").glob("demo-*"), key=lambda p: int(p.name.split("-")[1]))
+    found = {re.fullmatch(r"demo-(\d+)", one.name): one for one in (purgelib.data_folder() / "runs").glob("demo-*")}
+    return sorted((int(match[1]), one) for match, one in found.items() if match)
 
 
 def _unfinished():
-    left = [one for one in _runs() if not (one / "demo.done").exists()]
+    left = [one for _, one in _runs() if not (one / "demo.done").exists()]
     if left:
         print(f"Going on with {left[-1].name}, which was interrupted.", flush=True)
     return left[-1] if left else None
@@ -76,7 +95,7 @@ def _unfinished():
 
 def _new_run():
     purgelib.start_sandbox_anew(SANDBOX)
-    return purgelib.run_folder(f"demo-{len(_runs()) + 1}")
+    return purgelib.run_folder(f"demo-{max((number for number, _ in _runs()), default=0) + 1}")
 
 
 def _run(notebook, output, **parameters):
@@ -97,7 +116,7 @@ def _shown(path):
 
 def main():
     """Runs the command named on the command line."""
-    commands = {"demo": demo, "lab": lab, "clean": clean}
+    commands = {"demo": demo, "lab": lab, "desk": desk, "tidy": tidy, "clean": clean}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         raise SystemExit(f"{__doc__}\nCommands: {', '.join(commands)}")
     try:

@@ -14,7 +14,7 @@ from purgelib.errors import BadChoice
 from purgelib.rules import Policy
 from purgelib.users import key_of
 
-KNOWN = {"title", "purge_date", "policy", "tick", "keep"}
+KNOWN = {"title", "institution", "purge_date", "policy", "tick", "keep"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Choice:
     policy: Policy = Policy()
     ticks: frozenset[tuple[str, str]] = frozenset()
     keep: tuple[tuple[str, str], ...] = ()
+    institution: str = ""
 
     def ticked(self, population):
         """Returns a boolean array, a value per user of the population: is the user in a ticked subset."""
@@ -74,7 +75,7 @@ class Choice:
         by_group = {}
         for group, year in sorted(self.ticks):
             by_group.setdefault(group, []).append(year)
-        said = {"title": self.title}
+        said = {"title": self.title, "institution": self.institution}
         if self.purge_date:
             said["purge_date"] = self.purge_date
         said["policy"] = self.policy.to_dict()
@@ -109,10 +110,15 @@ class Choice:
         return dataclasses.replace(self, keep=(*others, (primary_id.strip(), reason.strip())))
 
 
-def load(path):
-    """Reads a choice from a TOML file, or from the choice.toml of a run folder. Only reads."""
+def load(path, otherwise=None):
+    """Reads a choice from a TOML file, or from the choice.toml of a run folder. Only reads.
+
+    otherwise: the file to start from while the run folder holds no choice yet.
+    """
     path = Path(path)
     path = path / "choice.toml" if path.is_dir() else path
+    if otherwise and not path.exists():
+        return load(otherwise)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -134,7 +140,8 @@ def from_toml(text, where="the choice"):
         if not isinstance(said.get(name, kind()), kind):
             raise BadChoice(f"{where}: write [{name}] for a table, [[tick]] and [[keep]] for each entry; found "
                             f"{said[name]!r} for {name}.", where=where, value=said[name])
-    return Choice(title=str(said.get("title", "untitled")), purge_date=_date(said.get("purge_date"), where),
+    return Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
+                  purge_date=_date(said.get("purge_date"), where),
                   policy=Policy.from_dict(said.get("policy", {})),
                   ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
                   keep=tuple(_kept(one, where) for one in said.get("keep", [])))

@@ -1,7 +1,7 @@
 """Every way in which this package says no, as one tree.
 
     PurgeError
-    ├── Refused              we will not: nothing was written by the call that raises it
+    ├── Refused              we will not: no user was written by the call that raises it
     │   ├── BadExport        an export cannot be read without guessing
     │   ├── BadChoice        the text of a choice or policy does not make sense
     │   ├── NothingToDo      no user is left to act on
@@ -26,7 +26,7 @@
         ├── PartialAnswer    a list came back shorter than Alma says it is
         ├── CopyFailed       the copy of a record could not be read back from the disk
         ├── CanaryFailed     the first few users did not come out as planned
-        ├── JobFailed        Alma's job ended badly, or does not end
+        ├── JobFailed        Alma's job does not end, or nobody knows whether it began
         └── Stopped          a person stopped the run
 
 Errors carry their facts as attributes (``error.facts`` holds them all) and say what to do next.
@@ -42,9 +42,13 @@ class PurgeError(Exception):
         for name, value in facts.items():
             setattr(self, name, value)
 
+    def _render_traceback_(self):
+        """In a notebook, the sentence is what helps; the way to it is not (IPython asks for this)."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class Refused(PurgeError):
-    """We will not; nothing was written."""
+    """We will not; no user was written."""
 
 
 class BadExport(Refused):
@@ -144,7 +148,7 @@ class CanaryFailed(Failed):
 
 
 class JobFailed(Failed):
-    """Alma's job ended badly, or does not end; facts: job, instance, status."""
+    """Alma's job does not end, or nobody knows whether it began; facts: job, instance, status."""
 
 
 class Stopped(Failed):

@@ -61,9 +61,12 @@ def data_fresh(policy, data_date, today):
                          data_date=data_date, limit=0)
 
 
-def purge_date_past(purge_date, today):
-    """Refuses a purge date that is not clearly in the past: Alma's job is known to misbehave near the boundary."""
-    last = today - datetime.timedelta(days=CLEARLY_PAST_DAYS)
+def purge_date_past(purge_date, today, data_date):
+    """Refuses a purge date that is not clearly in the past: Alma's job is known to misbehave near the boundary.
+
+    It must not be later than the data either, as a purge date after the day of the data keeps a user.
+    """
+    last = min(today - datetime.timedelta(days=CLEARLY_PAST_DAYS), data_date)
     if purge_date is None:
         raise Refused("The choice names no purge_date. Set one that is clearly past, such as the first of last month.")
     if purge_date > last:
@@ -83,6 +86,15 @@ def plan_fits(header, target, today=None):
     if not created <= today <= until:
         raise PlanRefused(f"This plan may be carried out from {created} to {until}; Alma says it is {today}. "
                           "Make a new plan from a fresh export.", differs="date")
+
+
+def meant_for(institution, target):
+    """Refuses a choice that was made for another institution, or for none that it names."""
+    if institution not in (target["institution"], target["name"]):
+        raise WrongTarget(f"This choice is for {institution or 'no institution that it names'!r}, but this Alma "
+                          f"belongs to {target['name']!r}. Groups and limits are one institution's own: write yours, "
+                          f"with institution = \"{target['name']}\" (data/sample/choice.toml shows how).",
+                          wanted=institution, found=target["institution"])
 
 
 def same_target(wanted, target):

@@ -23,9 +23,9 @@ from purgelib.errors import (
     Refused,
     Stopped,
 )
-from purgelib.journal import CONFIRMED, GONE, LEFT, SKIPPED
+from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, LEFT, SKIPPED
 from purgelib.plan import PURGE
-from purgelib.update import fetch, load, progress, purge_day
+from purgelib.update import fetch, IN_A_ROW, load, progress, purge_day
 
 PURGE_JOB = "Purge users"
 IN_SET = "would be purged"
@@ -43,7 +43,12 @@ def purge(folder, alma, confirmed="", patience=6 * 3600):
     """
     started = bool((journal.read(folder).job(PURGE) or {}).get("state"))
     sealed = load(folder, alma, confirmed, started)
-    with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
+    if confirmed and not started:
+        _released(sealed)
+        _dates_done(sealed, journal.read(folder))
+    # What Alma's job did is noted without being confirmed again: that only reads Alma.
+    with journal.open(sealed.folder, rehearsal=not (confirmed or started)) as book, \
+            alma.stopping_at(sealed.folder / "STOP"):
         if not (book.job(PURGE) or {}).get("state"):
             members = _members(sealed, alma, book, bool(confirmed))
             if not confirmed:
@@ -57,18 +62,42 @@ def purge(folder, alma, confirmed="", patience=6 * 3600):
 def set_dates(folder, alma, confirmed=""):
     """Setting the dates by the job "Update/Notify Users" is not there yet: refuses, and says what to use instead."""
     raise NotThereYet("Setting purge dates through a set and Alma's job \"Update/Notify Users\" is not built yet. "
-                      "Use update.carry_out, which sets them user by user; or run that job in Alma on set.txt.",
+                      "Use update.carry_out, which looks at everybody first and sets them user by user.",
                       part="Update/Notify Users")
+
+
+def _released(sealed):
+    """The job's parameters are not public; what is guessed is tried on a sandbox first, not on real people."""
+    if sealed.header["target"]["environment"] == "production":
+        raise NotThereYet(
+            f"Starting {PURGE_JOB!r} on production is not released: its parameters were built from public documents "
+            "and never seen on a live Alma. Try it on your Alma sandbox. On production, run the job in Alma by hand, "
+            "on a set of exactly those users whose date was set in 04_update.", part="Purge users on production")
+
+
+def _dates_done(sealed, book):
+    """Whoever is left between the steps would keep a past purge date, with no job of this run to take it up."""
+    states = book.states(plan.SET_PURGE_DATE)
+    undone = [one for one in sealed.users["primary_id"] if states.get(one) in (None, INTENDED)]
+    if undone and len(undone) < len(sealed):
+        raise JobRefused(f"For {len(undone):,} of {len(sealed):,} users the purge dates are not done yet: run "
+                         "04_update to its end first.", job=PURGE_JOB, why="dates not done")
 
 
 def _members(sealed, alma, book, real):
     """Looks at every planned user again; those for whom something speaks against it are out, with the reason."""
     dated = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state == CONFIRMED}
-    ready, policy, day = [], sealed.policy, sealed.header["data_date"]
+    ready, silent = [], 0
     for user in progress(list(sealed.users.itertuples(index=False)), "Looking at everybody again"):
         if dated and user.primary_id not in dated:
             continue  # left alone when the dates were set, with a reason that stands in the journal
-        record, why = fetch(user, policy, alma, day)
+        try:
+            record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
+            silent = 0
+        except NoAnswer:
+            record, why, silent = None, ["Alma does not answer for this user"], silent + 1
+            if silent == IN_A_ROW:
+                raise
         if user.primary_id not in dated:
             why += ["purge date not set by this run"]
         elif not why and purge_day(record) != user.new:
@@ -79,8 +108,10 @@ def _members(sealed, alma, book, real):
         if not why:
             ready.append(user.primary_id)
     if real and not ready:
-        raise NothingToDo("Nobody of this plan may be purged now: set the purge dates first (04_update), and look at "
-                          "the reasons.")
+        often = book.results().query("action == @PURGE")["reason"].value_counts().head(3)
+        raise NothingToDo("Nobody of this plan may be purged now: "
+                          + "; ".join(f"{reason} ({number:,})" for reason, number in often.items())
+                          + ". If the purge dates are not set yet: 04_update.")
     return ready
 
 
@@ -178,12 +209,19 @@ def _ended(book, seen):
 def _reconcile(sealed, alma, book):
     """Looks every member up, whatever the job says: gone, or still there. Who was seen gone, is not asked again."""
     states = book.states(PURGE)
-    todo = [one for one, state in states.items() if state not in (SKIPPED, GONE)]
+    todo, silent = [one for one, state in states.items() if state not in (SKIPPED, GONE)], 0
     for primary_id in progress(todo, "Looking who is gone"):
         try:
             record = alma.user(primary_id)
+            silent = 0
         except NotFound:
             book.settle(primary_id, PURGE, "", "", GONE, "Alma does not know the user any more")
+            continue
+        except NoAnswer:
+            silent += 1
+            if silent == IN_A_ROW:
+                raise
+            book.settle(primary_id, PURGE, "", "", FAILED, "Alma does not answer: not known whether gone; call again")
             continue
         if users.key_of(record.get("primary_id") or "") != users.key_of(primary_id):
             book.settle(primary_id, PURGE, "", "", GONE, "the ID is now only an identifier of somebody else")

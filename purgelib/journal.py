@@ -147,6 +147,16 @@ def open(folder, rehearsal=False):
         lock.release()
 
 
+def undone(folder):
+    """Returns what of a run was undone: a dict of action -> set of primary IDs. Only reads."""
+    found = {}
+    for one in sorted(Path(folder).glob("restore-*")):
+        for row in read(one).results().itertuples(index=False):
+            if row.state == CONFIRMED:
+                found.setdefault(row.action, set()).add(row.primary_id)
+    return found
+
+
 def read(folder):
     """Returns a run's journal as it stands now, as a copy in memory; a run without a journal gives an empty one."""
     return Journal(_in_memory(Path(folder) / "journal.sqlite"), lambda: datetime.datetime.now(datetime.UTC))

@@ -74,7 +74,8 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
     guards.within_limits(choice.policy, int(chosen.sum()), len(population))
     guards.protected_named(choice.policy)
     guards.data_fresh(choice.policy, population.as_of.date(), today)
-    guards.purge_date_past(choice.purge_date, today)
+    guards.purge_date_past(choice.purge_date, today, population.as_of.date())
+    guards.meant_for(choice.institution, target)
     if strangers := choice.strangers(population):
         raise BadChoice(f"To be kept, but nobody in the export: {', '.join(strangers)}. Correct the ID in the choice, "
                         "or the user would not be kept.", value=strangers)

@@ -14,8 +14,6 @@ from purgelib.errors import Failed
 from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
 from purgelib.plan import DATE_BACK, PURGE, USER_BACK
 
-RESTORED = {DATE_BACK: "dates put back", USER_BACK: "users re-created"}
-
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
@@ -54,10 +52,10 @@ def count(folder):
     n = {name: int(states.get(name, 0)) for name in (CONFIRMED, SKIPPED, FAILED, INTENDED)}
     purged = list(book.states(PURGE).values()).count(GONE)
     not_chosen = len(_read(sealed.folder / "not_chosen.csv"))
-    back = _restored(sealed.folder)
+    back = {action: len(ids) for action, ids in journal.undone(sealed.folder).items()}
     made = Counts(sealed.header["population"], not_chosen, len(sealed), n[CONFIRMED], n[SKIPPED], n[FAILED],
                   len(sealed) - sum(n.values()) + n[INTENDED], purged, n[CONFIRMED] - purged,
-                  back["dates put back"], back["users re-created"])
+                  back.get(DATE_BACK, 0), back.get(USER_BACK, 0))
     return _adds_up(made)
 
 
@@ -80,18 +78,18 @@ def _adds_up(made):
     return made
 
 
-def _restored(folder):
-    found = dict.fromkeys(RESTORED.values(), 0)
-    for one in folder.glob("restore-*"):
-        for action, words in RESTORED.items():
-            found[words] += list(journal.read(one).states(action).values()).count(CONFIRMED)
-    return found
-
-
 def gone(folder):
-    """Returns who is gone, the list that Alma does not give: a frame with primary_id, user_group, expiry_date."""
-    states, sealed = journal.read(folder).states(PURGE), plan.load(folder)
-    return sealed.users[sealed.users["primary_id"].map(states).eq(GONE)][["primary_id", "user_group", "expiry_date"]]
+    """Returns who is gone, the list that Alma does not give: a frame with primary_id, user_group, expiry_date.
+
+    Who was purged and re-created since is not gone.
+    """
+    users = plan.load(folder).users
+    return users[users["primary_id"].isin(_gone(folder))][["primary_id", "user_group", "expiry_date"]]
+
+
+def _gone(folder):
+    purged = {one for one, state in journal.read(folder).states(PURGE).items() if state == GONE}
+    return purged - journal.undone(folder).get(USER_BACK, set())
 
 
 def kept(folder):
@@ -101,7 +99,9 @@ def kept(folder):
     last = results.drop_duplicates("primary_id", keep="last").set_index("primary_id")
     said = last["state"] + ": " + last["reason"]
     planned = sealed.users[["primary_id", "user_group"]].assign(reason=sealed.users["primary_id"].map(said))
-    planned = planned[~planned["primary_id"].map(last["state"]).eq(GONE)].fillna({"reason": "not done yet"})
+    back = planned["primary_id"].isin(journal.undone(folder).get(USER_BACK, set()))
+    planned["reason"] = planned["reason"].mask(back, "purged, and re-created").fillna("not done yet")
+    planned = planned[~planned["primary_id"].isin(_gone(folder))]
     return pd.concat([_read(sealed.folder / "not_chosen.csv"), planned], ignore_index=True)
 
 
@@ -111,7 +111,9 @@ def summary(folder, reasons=8):
     lines = [f"  {_short(reason):<68}{number:>8,}" for reason, number in why.head(reasons).items()]
     rest = why.iloc[reasons:]
     lines += [f"  {f'{len(rest)} other reasons (kept.csv has them all)':<68}{rest.sum():>8,}"] if len(rest) else []
-    return "\n".join([str(count(folder)), "", f"kept, {why.sum():,} users, because:", *lines])
+    job = journal.read(folder).job(PURGE) or {}
+    ran = f"Alma's job: {job.get('said') or job.get('state') or 'not started'}"
+    return "\n".join([str(count(folder)), "", ran, "", f"kept, {why.sum():,} users, because:", *lines])
 
 
 def _short(reason):

@@ -5,6 +5,7 @@ created anew: the loans, requests and fees of the past, the password and the PIN
 """
 
 import hashlib
+from pathlib import Path
 
 import pandas as pd
 
@@ -22,10 +23,12 @@ OUTPUT_ONLY = ("full_name", "status_date", "last_patron_activity_date", "request
 
 def possible(folder):
     """Lists what of a run could be undone: a frame with the columns POSSIBLE, a row per user. Only reads."""
-    run, book = plan.load(folder), journal.read(folder)
+    run, book, undone = plan.load(folder), journal.read(folder), journal.undone(folder)
     dated, purged = book.states(plan.SET_PURGE_DATE), book.states(PURGE)
     rows = []
     for user in run.users.itertuples(index=False):
+        if user.primary_id in undone.get(USER_BACK if purged.get(user.primary_id) == GONE else DATE_BACK, ()):
+            continue
         if purged.get(user.primary_id) == GONE:
             rows.append((user.primary_id, user.user_group, USER_BACK, "", ""))
         # Where it failed, our date may stand there all the same.
@@ -37,7 +40,7 @@ def possible(folder):
 
 def to_be_typed(folder, dates_of=(), create=()):
     """Returns what a person must type to have these users restored."""
-    return guards.to_be_typed({**plan.load(folder).header, "users": len(dates_of) + len(create)})
+    return guards.to_be_typed({**plan.load(folder).header, "users": len(_wanted(dates_of, create))})
 
 
 def undo(folder, alma, dates_of=(), create=(), confirmed=""):
@@ -53,8 +56,9 @@ def undo(folder, alma, dates_of=(), create=(), confirmed=""):
     if confirmed:
         guards.confirmed(sealed.header, confirmed)
         alma.for_writing()
-    copies = journal.read(folder)
-    with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
+    # The run's own lock is held as well: nothing is put back while its job is being prepared.
+    with journal.open(folder, rehearsal=True) as copies, alma.stopping_at(Path(folder) / "STOP"), \
+            journal.open(sealed.folder, rehearsal=not confirmed) as book:
         for user in progress(list(sealed.users.itertuples(index=False)), "Restoring"):
             if book.states(user.action).get(user.primary_id) not in (CONFIRMED, SKIPPED):
                 one = _date_back if user.action == DATE_BACK else _user_back
@@ -64,18 +68,18 @@ def undo(folder, alma, dates_of=(), create=(), confirmed=""):
 
 def _sealed(run, dates_of, create):
     """The plan of this undo, in a folder of its own under the run; asked for twice, it is the same plan."""
-    asked = ((dates_of, DATE_BACK), (create, USER_BACK))
-    wanted = {(users.key_of(one), action) for ids, action in asked for one in ids}
+    wanted = _wanted(dates_of, create)
     can = possible(run.folder)
-    rows = can[[(users.key_of(one), undo) in wanted for one, undo in zip(can["primary_id"], can["undo"], strict=True)]]
+    rows = can[[(users.key_of(one), undo) in wanted for one, undo in zip(can["primary_id"], can["undo"], strict=True)]
+               if len(can) else slice(0)]
     mark = hashlib.sha256(repr(sorted(wanted)).encode()).hexdigest()[:8]
     folder = run.folder / f"restore-{mark}"
     if (folder / "plan.json").exists():
         return plan.load(folder)
     if len(rows) != len(wanted):
         missing = sorted(one for one, _ in wanted if one not in set(users.key_of(rows["primary_id"])))
-        raise NothingToDo(f"Cannot be undone, as this run did nothing of the kind to them: {', '.join(missing)}. "
-                          "restore.possible lists what can.", primary_ids=missing)
+        raise NothingToDo(f"Cannot be undone, as this run did nothing of the kind to them, or it is undone already: "
+                          f"{', '.join(missing)}. restore.possible lists what can.", primary_ids=missing)
     facts = run.users.set_index("primary_id").reindex(rows["primary_id"])
     made = facts.assign(action=rows["undo"].to_numpy(), old=rows["from"].to_numpy(), new=rows["back to"].to_numpy(),
                         reason="undo").reset_index()
@@ -84,6 +88,10 @@ def _sealed(run, dates_of, create):
               # An undo has no use-by date of its own: it stays possible as long as the copies are kept.
               "valid_until": run.header["purge_after"], "population": len(run)}
     return plan.write(folder, header, made)
+
+
+def _wanted(dates_of, create):
+    return {(users.key_of(one), action) for ids, action in ((dates_of, DATE_BACK), (create, USER_BACK)) for one in ids}
 
 
 def _date_back(user, alma, book, copies, real):
@@ -142,7 +150,10 @@ def _compare(user, record, alma, book):
     if now is None:
         return _settle(book, user, FAILED, "Alma did not create the user")
     other = sorted(name for name in {*record, *now} - set(OUTPUT_ONLY) if record.get(name) != now.get(name))
-    _settle(book, user, CONFIRMED, f"differs from the copy in: {', '.join(other)}" if other else "as in the copy")
+    said = f"differs from the copy in: {', '.join(other)}" if other else "as in the copy"
+    past = purge_day(now) and purge_day(now) <= str(alma.today())
+    _settle(book, user, CONFIRMED, said + (f"; purge date {purge_day(now)}: the next purge may take the user" if past
+                                          else ""))
 
 
 def _settle(book, user, state, reason):

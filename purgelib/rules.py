@@ -13,6 +13,8 @@ import pandas as pd
 
 from purgelib.errors import BadChoice
 
+FEE_STATUSES = {"ACTIVE", "INDISPUTE", "EXPORTED", "CLOSED"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
@@ -56,6 +58,9 @@ def _checked(field, value):
     if isinstance(field.default, tuple):
         if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item.strip() for item in value):
             raise BadChoice(f'{where}: must be a list of texts in quotes, such as ["06", "10"].', value=value)
+        if field.name == "fee_statuses" and not {"ACTIVE"} <= set(value) <= FEE_STATUSES:
+            raise BadChoice(f"{where}: ACTIVE must be among them, and nothing else than "
+                            f"{', '.join(sorted(FEE_STATUSES))}.", value=value)
         return tuple(value)
     right = (int, float) if isinstance(field.default, float) else int
     if isinstance(value, bool) or not isinstance(value, right) or not value >= 0:

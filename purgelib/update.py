@@ -15,6 +15,7 @@ from purgelib import guards, journal, plan, rules, users
 from purgelib.errors import (
     AlmaError,
     CanaryFailed,
+    JobRefused,
     KeyRefused,
     NoAnswer,
     NotFound,
@@ -29,7 +30,7 @@ from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
 WOULD = "would be set"
 # Errors that say nothing about one user, but stop the run for all.
 FOR_ALL = (KeyRefused, QuotaSpent, TooFast)
-SILENT = 3  # users in a row for whom Alma does not answer end the run
+IN_A_ROW = 5  # so many users in a row who fail, or for whom Alma does not answer, end the run
 # What Alma itself works out anew; everything else must come back as it was sent.
 ALMAS_OWN = {"purge_date", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link"}
 
@@ -41,6 +42,9 @@ def carry_out(folder, alma, confirmed=""):
     is a rehearsal, which only reads. With it, writes to Alma. Interrupting is safe: call again to go on.
     """
     sealed = load(folder, alma, confirmed)
+    if confirmed and (journal.read(folder).job(plan.PURGE) or {}).get("state"):
+        raise JobRefused("Alma's purge job was started for this plan already: no more dates are set, as it would not "
+                         "take these users any more. Make a new plan for them.", job="Purge users", why="started")
     with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
         _questions(sealed, alma, book)
         _canary_and_rest(sealed, alma, book, bool(confirmed))
@@ -65,6 +69,14 @@ def load(folder, alma, confirmed, started=False):
     return sealed
 
 
+def effort(sealed, pace=10):
+    """Says how many calls it takes to look at everybody of a plan, and to set the dates, at so many calls a second."""
+    look_once = len(sealed) * (1 + len(sealed.policy.fee_statuses))
+    setting = look_once + 2 * len(sealed)
+    return (f"{look_once:,} calls to look at everybody once, {setting:,} to set the dates; at {pace} calls a second "
+            f"(real Alma) {look_once / pace / 60:,.0f} and {setting / pace / 60:,.0f} minutes.")
+
+
 def _questions(sealed, alma, book):
     """An intention without a result is a question to Alma: did it happen before the crash, or not?"""
     states = book.states(plan.SET_PURGE_DATE)
@@ -74,55 +86,53 @@ def _questions(sealed, alma, book):
 
 
 def _canary_and_rest(sealed, alma, book, real):
-    """A few users at random are written first; the rest follows only if none of them failed."""
+    """A few users at random are written first; the rest follows only if none of them failed, and while few do."""
     settled = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state in (CONFIRMED, SKIPPED)}
     todo = [user for user in _users(sealed) if user.primary_id not in settled]
     random.shuffle(todo)
-    first, silent, canary = [], 0, sealed.policy.canary
+    written, in_a_row = [], 0
     for user in progress(todo, "Setting purge dates" if real else "Rehearsing"):
-        tried = _one(user, sealed, alma, book, real, silent)
-        silent = silent + 1 if tried is None else 0
+        state, wrote = _one(user, sealed, alma, book, real, in_a_row)
+        in_a_row = in_a_row if state == SKIPPED else in_a_row + 1 if state == FAILED else 0
         # Whoever is left alone proves nothing about writing.
-        if tried and len(first) < canary:
-            first.append(user.primary_id)
-            if len(first) == canary:
-                _check_canary(first, book)
+        written += [(user.primary_id, state)] if wrote else []
+        if len(written) == sealed.policy.canary and wrote:
+            _all_well(written, "first")
+        if in_a_row == IN_A_ROW:
+            _all_well(written[-in_a_row:], "last")
+    _all_well(written[:sealed.policy.canary], "first")
 
 
-def _check_canary(first, book):
-    states = book.states(plan.SET_PURGE_DATE)
-    bad = [one for one in first if states.get(one) in (FAILED, INTENDED)]
+def _all_well(written, which):
+    bad = [primary_id for primary_id, state in written if state == FAILED]
     if bad:
-        raise CanaryFailed(f"{len(bad)} of the first {len(first)} users did not come out as planned; the others were "
-                           "not touched. Look at the reasons in the results, then call again.", outcomes=bad)
+        raise CanaryFailed(f"{len(bad)} of the {which} {len(written)} users did not come out as planned; the others "
+                           "were not touched. Look at the reasons in the journal before you call again.", outcomes=bad)
 
 
-def _one(user, sealed, alma, book, real, silent):
-    """Look again, copy, intend, act, look, write down. Returns whether anything was tried; None: Alma was silent."""
+def _one(user, sealed, alma, book, real, in_a_row):
+    """Look again, copy, intend, act, look, write down. Returns the state, and whether anything was written."""
     try:
         record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
     except NoAnswer as error:
         # One record that Alma cannot deliver must not be in everybody's way; silence for several is Alma's own.
-        _settle(book, user, FAILED, f"nothing was sent: {error}")
-        if silent + 1 >= SILENT:
+        if in_a_row + 1 >= IN_A_ROW:
             raise
-        return None
+        return _settle(book, user, FAILED, f"nothing was sent: {error}"), False
     if why:
-        _settle(book, user, SKIPPED, "; ".join(why))
-    elif not real:
-        _settle(book, user, WOULD, "nothing speaks against it")
-    elif book.copy_of(user.primary_id) and purge_day(record) == user.new:
-        # An earlier try did it; the copy of that time still has the old date.
-        _settle(book, user, CONFIRMED, "found set")
-    else:
-        set_purge_date(user, record, alma, book)
-    return real and not why
+        return _settle(book, user, SKIPPED, "; ".join(why)), False
+    if not real:
+        return _settle(book, user, WOULD, "nothing speaks against it"), False
+    if book.copy_of(user.primary_id) and purge_day(record) == user.new:
+        # An earlier try did it; is everything else as in the copy of that time?
+        return look(user, alma, book), False
+    return set_purge_date(user, record, alma, book), True
 
 
 def set_purge_date(user, record, alma, book):
     """Copies a record, changes its purge date from user.old to user.new and nothing else. Writes to Alma.
 
-    user: one row of a plan; an empty ``new`` takes the purge date away. How it came out is in the journal.
+    user: one row of a plan; an empty ``new`` takes the purge date away. Returns how it came out.
     """
     book.copy(user.primary_id, record)
     book.intend(user.primary_id, user.action, user.old, user.new)
@@ -134,18 +144,18 @@ def set_purge_date(user, record, alma, book):
     except NoAnswer:
         pass  # it may have happened all the same: the look tells
     except AlmaError as error:
-        _settle(book, user, FAILED, str(error))
+        state = _settle(book, user, FAILED, str(error))
         if isinstance(error, FOR_ALL):
             raise
-        return
+        return state
     except Stopped:
         _settle(book, user, FAILED, "stopped before it was sent")
         raise
-    look(user, alma, book)
+    return look(user, alma, book)
 
 
 def look(user, alma, book):
-    """Fetches the user anew and notes what is true now."""
+    """Fetches the user anew and notes what is true now; returns the state. Only reads Alma."""
     before = book.copy_of(user.primary_id)
     try:
         after = alma.user(user.primary_id)
@@ -156,7 +166,7 @@ def look(user, alma, book):
         return _settle(book, user, FAILED, f"other fields changed as well: {', '.join(other)}")
     if purge_day(after) != user.new:
         return _settle(book, user, FAILED, "Alma did not take the purge date over")
-    _settle(book, user, CONFIRMED, "read back")
+    return _settle(book, user, CONFIRMED, "read back")
 
 
 def purge_day(record):
@@ -166,6 +176,7 @@ def purge_day(record):
 
 def _settle(book, user, state, reason):
     book.settle(user.primary_id, user.action, user.old, user.new, state, reason)
+    return state
 
 
 def fetch(user, policy, alma, data_date):

@@ -74,7 +74,8 @@ def from_record(record, owed=None):
     """Returns one Alma user record (JSON of GET /users/{id}, expanded) as a dict of the table's columns.
 
     owed: amount in the fee statuses that the policy asks for; without it the active balance counts.
-    A field that the record lacks stays unknown. Source: rest_user.xsd.
+    A field that the record lacks stays unknown, but for those that Alma leaves out when there is nothing: the purge
+    date, and the links to other institutions. Source: rest_user.xsd.
     """
     def code(field):
         return (record.get(field) or {}).get("value") or np.nan

@@ -64,7 +64,8 @@ class Practice:
         wanted = rules.Policy(**POLICY | policy)
         people = population.judge(exports.read(self.inputs), wanted)
         ticks = frozenset((group, str(year)) for group in ("05", "06", "08") for year in years)
-        chosen = choice.Choice("Those who left", PURGE_DATE, wanted, ticks, tuple(keep))
+        chosen = choice.Choice("Those who left", PURGE_DATE, wanted, ticks, tuple(keep),
+                               "Invented University")
         client = self.alma(writing=False)
         return plan.seal(self.folder / "runs" / name, people, chosen, client.target(), client.today(), self.inputs)
 

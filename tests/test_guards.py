@@ -66,14 +66,14 @@ def test_data_is_neither_too_old_nor_from_the_future(age, passes):
 @pytest.mark.parametrize(("past", "passes"), [(2, True), (1, False), (0, False), (-1, False), (4000, True)])
 def test_a_purge_date_is_clearly_past(past, passes):
     if passes:
-        return guards.purge_date_past(TODAY - days(past), TODAY)
+        return guards.purge_date_past(TODAY - days(past), TODAY, TODAY)
     with pytest.raises(errors.Refused, match="not clearly past"):
-        guards.purge_date_past(TODAY - days(past), TODAY)
+        guards.purge_date_past(TODAY - days(past), TODAY, TODAY)
 
 
 def test_no_purge_date_is_refused():
     with pytest.raises(errors.Refused, match="no purge_date"):
-        guards.purge_date_past(None, TODAY)
+        guards.purge_date_past(None, TODAY, TODAY)
 
 
 @pytest.mark.parametrize(("later", "passes"), [(0, True), (14, True), (15, False), (-1, False)])
@@ -123,3 +123,17 @@ def test_anything_else_does_not(typed):
 def test_a_name_with_blanks_and_commas_can_be_typed_as_shown():
     header = HEADER | {"target": TARGET | {"name": "University of Here,  There "}}
     guards.confirmed(header, guards.to_be_typed(header))
+
+
+def test_a_purge_date_after_the_day_of_the_data_would_keep_everybody_and_is_refused():
+    guards.purge_date_past(TODAY - days(5), TODAY, TODAY - days(5))
+    with pytest.raises(errors.Refused):
+        guards.purge_date_past(TODAY - days(4), TODAY, TODAY - days(5))
+
+
+@pytest.mark.parametrize("other", ["", "Other University", "01OTHER"])
+def test_a_choice_made_for_another_institution_or_for_none_is_refused(other):
+    guards.meant_for("Invented University", TARGET)
+    guards.meant_for("01INV_INST", TARGET)
+    with pytest.raises(errors.WrongTarget, match="institution = "):
+        guards.meant_for(other, TARGET)

@@ -1,5 +1,6 @@
 """The job that cannot be stopped: started once, for the planned users only, and checked one by one afterwards."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from purgelib.errors import (
     NoAnswer,
     NotConfirmed,
     NothingToDo,
+    NotThereYet,
     PlanRefused,
     ReadOnly,
     RunBusy,
@@ -100,6 +102,42 @@ def test_without_dates_set_by_this_run_nobody_is_handed_over(practice):
     assert practice.written() == []
 
 
+def test_while_dates_are_not_done_no_job_is_started(practice, dated):
+    with journal.open(dated.folder) as book:
+        user = next(u for u in dated.users.itertuples() if u.primary_id in by_state(dated, CONFIRMED))
+        book.intend(user.primary_id, user.action, user.old, user.new)
+    with pytest.raises(JobRefused, match="04_update"):
+        purge(practice, dated)
+    assert starts(practice) == []
+
+
+def test_production_is_refused_until_the_job_was_seen_on_a_real_alma(practice, dated, monkeypatch):
+    real = Meddled.target
+    monkeypatch.setattr(Meddled, "target", lambda self: real(self) | {"environment": "production"})
+    header = dated.header | {"target": dated.header["target"] | {"environment": "production"}}
+    monkeypatch.setattr(plan, "load", lambda folder: dataclasses.replace(dated, header=header))
+    with pytest.raises(NotThereYet, match="not released"):
+        purge(practice, dated)
+    assert starts(practice) == [] and not practice.ask("GET", "conf/sets").json().get("set")
+
+
+def test_one_member_whom_alma_cannot_deliver_is_left_out_and_looked_up_later(practice, dated, hasty):
+    one = by_state(dated, CONFIRMED)[0]
+    practice.faults({"method": "GET", "path": f"/users/{one}", "nth": 1, "times": 10_000, "do": "error_before"})
+    purge(practice, dated)
+    assert one not in deleted(practice) and one in purged(dated, SKIPPED)
+    assert deleted(practice) == purged(dated, jobs.GONE) == [u for u in by_state(dated, CONFIRMED) if u != one]
+
+
+def test_what_a_started_job_did_is_noted_without_being_confirmed_again(practice, dated):
+    practice.door("POST", "settings", {"job_seconds": 600})
+    with pytest.raises(JobFailed):
+        purge(practice, dated, patience=0)
+    practice.door("POST", "settings", {"job_seconds": 0.1})
+    jobs.purge(dated.folder, practice.alma(writing=False))
+    assert purged(dated, jobs.GONE) == deleted(practice) == by_state(dated, CONFIRMED)
+
+
 def test_a_changed_or_outdated_plan_starts_no_job(practice, dated):
     client = practice.alma()
     practice.door("POST", "clock", {"advance_seconds": 30 * 86_400})
@@ -114,7 +152,6 @@ def test_a_changed_or_outdated_plan_starts_no_job(practice, dated):
 
 
 def test_the_update_job_says_plainly_that_it_is_not_there_yet(quiet):
-    from purgelib.errors import NotThereYet
     with pytest.raises(NotThereYet, match="carry_out"):
         jobs.set_dates("anywhere", quiet.alma())
     assert quiet.written() == []

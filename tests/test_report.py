@@ -25,7 +25,7 @@ def run(tmp_path):
     rows += [invented.row(primary_id="other", user_group=EVIL), invented.row(primary_id="mine"),
              invented.row(primary_id="loan", loans=1)]
     wanted = Choice(f"Title {EVIL}", datetime.date(2026, 11, 1), invented.POLICY, frozenset({("06", "2019")}),
-                    (("mine", f"because {EVIL}"),))
+                    (("mine", f"because {EVIL}"),), TARGET["name"])
     return plan.seal(tmp_path / "run", invented.people(*rows), wanted, TARGET, TODAY).folder
 
 

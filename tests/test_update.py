@@ -14,6 +14,7 @@ from purgelib import journal, plan, restore, update
 from purgelib.errors import (
     CanaryFailed,
     CopyFailed,
+    JobRefused,
     NoAnswer,
     NotConfirmed,
     PlanRefused,
@@ -316,9 +317,9 @@ def test_a_lie_is_reported_as_failed(practice):
 
 def test_alma_gone_for_long_ends_the_run_which_resumes(practice, hasty):
     sealed = practice.seal(years=range(2014, 2019))
-    for fault in ({"method": "GET", "path": "/users/", "nth": 30, "times": 18, "do": "error_before"},
+    for fault in ({"method": "GET", "path": "/users/", "nth": 30, "times": 30, "do": "error_before"},
                   put(3, 1, do="cut_after")):
-        practice.faults(fault, {"method": "GET", "path": "/users/", "nth": 60, "times": 18, "do": "cut_after"})
+        practice.faults(fault, {"method": "GET", "path": "/users/", "nth": 60, "times": 30, "do": "cut_after"})
         with pytest.raises(NoAnswer):
             update.carry_out(sealed.folder, practice.alma(), typed(sealed))
     practice.faults()
@@ -358,6 +359,40 @@ def test_when_the_canary_fails_the_others_are_not_touched(practice, do):
         update.carry_out(sealed.folder, practice.alma(), typed(sealed))
     assert len(practice.written()) == 1 and sorted(caught.value.outcomes) == by_state(sealed, FAILED)
     agree(practice, sealed)
+
+
+@pytest.mark.parametrize(("canary", "first"), [(2, 4), (1000, 1)])
+def test_failures_in_a_row_end_the_run_and_a_small_plan_is_checked_too(practice, canary, first):
+    sealed = practice.seal(canary=canary)
+    practice.faults(put(first, 1000, do="lie"))
+    with pytest.raises(CanaryFailed) as caught:
+        update.carry_out(sealed.folder, practice.alma(), typed(sealed))
+    assert set(caught.value.outcomes) <= set(by_state(sealed, FAILED))
+    assert len(by_state(sealed, FAILED)) == update.IN_A_ROW
+
+
+def test_a_second_call_does_not_confirm_what_the_first_found_damaged(practice):
+    sealed = practice.seal(canary=1)
+    client, one = practice.alma(), []
+    def meddle(method, path):
+        if method == "PUT":
+            one.append(path.rsplit("/", 1)[1])
+            practice.edit(one[0], lambda record: record.update(job_description="changed on the way"))
+    client.after = meddle
+    with pytest.raises(CanaryFailed):
+        update.carry_out(sealed.folder, client, typed(sealed))
+    update.carry_out(sealed.folder, practice.alma(), typed(sealed))
+    assert states(sealed)[one[0]] == FAILED
+    assert set(states(sealed).values()) == {CONFIRMED, FAILED, SKIPPED}
+
+
+def test_once_the_job_was_started_no_more_dates_are_set(practice):
+    sealed = practice.seal()
+    with journal.open(sealed.folder) as book:
+        book.note_job(plan.PURGE, state="submitted")
+    with pytest.raises(JobRefused):
+        update.carry_out(sealed.folder, practice.alma(), typed(sealed))
+    assert practice.written() == []
 
 
 def test_those_left_alone_do_not_count_as_canary(practice):
