@@ -31,3 +31,14 @@ def test_errors_say_in_a_sentence_what_they_mean(kind):
 def test_facts_survive_the_way_between_processes():
     error = pickle.loads(pickle.dumps(errors.LimitExceeded("too many", found=2, limit=1)))
     assert (str(error), error.found, error.limit) == ("too many", 2, 1)
+
+
+def test_a_notebook_shows_the_sentence_and_not_the_way_to_it():
+    """IPython, papermill and JupyterLab ask the exception itself how it is to be shown."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shown = []
+    shell = InteractiveShell()
+    shell._showtraceback = lambda etype, evalue, stb: shown.extend(stb)
+    shell.run_cell("from purgelib.errors import LimitExceeded\nraise LimitExceeded('Choose fewer.', found=9)")
+    assert shown == ["LimitExceeded: Choose fewer."]

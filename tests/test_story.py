@@ -119,7 +119,9 @@ def test_the_counts_add_up(story):
 
 def test_the_lists_name_everybody_once_and_give_a_reason(story):
     kept, away = report.kept(story.sealed.folder), report.gone(story.sealed.folder)
-    assert set(away["primary_id"]) == gone(story)
+    assert set(away["primary_id"]) == gone(story) - set(story.back["create"])
+    back = kept.set_index("primary_id").loc[story.back["create"], "reason"]
+    assert set(back) == {"purged, and re-created"}
     assert len(kept) + len(away) == len(story.people) and not set(kept["primary_id"]) & set(away["primary_id"])
     assert (kept["reason"].str.strip() != "").all()
 
