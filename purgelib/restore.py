@@ -13,7 +13,7 @@ from purgelib import guards, journal, plan, users
 from purgelib.errors import AlmaError, NoAnswer, NotFound, NothingToDo, Stopped
 from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
 from purgelib.plan import DATE_BACK, PURGE, USER_BACK
-from purgelib.update import FOR_ALL, progress, purge_day, set_purge_date, WOULD
+from purgelib.update import FOR_ALL, progress, purge_day, set_purge_date, settle, WOULD
 
 POSSIBLE = ["primary_id", "user_group", "undo", "from", "back to"]
 # Fields that Alma gives out but does not take in (rest_user.xsd).
@@ -99,16 +99,16 @@ def _date_back(user, alma, book, copies, real):
     try:
         record = alma.user(user.primary_id)
     except NotFound:
-        return _settle(book, user, SKIPPED, "is not in Alma any more: re-create the user instead")
+        return settle(book, user, SKIPPED, "is not in Alma any more: re-create the user instead")
     if users.key_of(record.get("primary_id") or "") != users.key_of(user.primary_id):
-        return _settle(book, user, SKIPPED, "Alma answers with somebody else, who has this ID as an identifier")
+        return settle(book, user, SKIPPED, "Alma answers with somebody else, who has this ID as an identifier")
     found = purge_day(record)
     if found == user.new:
-        return _settle(book, user, CONFIRMED if real else WOULD, "has the old purge date already")
+        return settle(book, user, CONFIRMED if real else WOULD, "has the old purge date already")
     if found != user.old:
-        return _settle(book, user, SKIPPED, f"somebody changed the purge date to {found or 'none'} since")
+        return settle(book, user, SKIPPED, f"somebody changed the purge date to {found or 'none'} since")
     if not real:
-        return _settle(book, user, WOULD, f"would get back {user.new or 'no purge date'}")
+        return settle(book, user, WOULD, f"would get back {user.new or 'no purge date'}")
     set_purge_date(user, record, alma, book)
 
 
@@ -116,21 +116,21 @@ def _user_back(user, alma, book, copies, real):
     """Only where nobody has the ID now."""
     record = copies.copy_of(user.primary_id)
     if record is None:
-        return _settle(book, user, SKIPPED, "there is no copy of the record")
+        return settle(book, user, SKIPPED, "there is no copy of the record")
     if _there(user, alma):
         # After a crash, the user may be there because we had already sent the record.
         ours = book.states(USER_BACK).get(user.primary_id) == INTENDED
-        return _compare(user, record, alma, book) if ours else _settle(
+        return _compare(user, record, alma, book) if ours else settle(
             book, user, SKIPPED, "there is a user with this ID in Alma already")
     if not real:
-        return _settle(book, user, WOULD, "would be created from the copy")
+        return settle(book, user, WOULD, "would be created from the copy")
     book.intend(user.primary_id, USER_BACK, "", "")
     try:
         alma.post_user({name: value for name, value in record.items() if name not in OUTPUT_ONLY})
     except NoAnswer:
         pass  # the look tells
     except (AlmaError, Stopped) as error:
-        _settle(book, user, FAILED, str(error))
+        settle(book, user, FAILED, str(error))
         if isinstance(error, (*FOR_ALL, Stopped)):
             raise
         return
@@ -148,13 +148,9 @@ def _compare(user, record, alma, book):
     """Looks at the new record and says which fields differ from the copy."""
     now = _there(user, alma)
     if now is None:
-        return _settle(book, user, FAILED, "Alma did not create the user")
+        return settle(book, user, FAILED, "Alma did not create the user")
     other = sorted(name for name in {*record, *now} - set(OUTPUT_ONLY) if record.get(name) != now.get(name))
     said = f"differs from the copy in: {', '.join(other)}" if other else "as in the copy"
     past = purge_day(now) and purge_day(now) <= str(alma.today())
-    _settle(book, user, CONFIRMED, said + (f"; purge date {purge_day(now)}: the next purge may take the user" if past
+    settle(book, user, CONFIRMED, said + (f"; purge date {purge_day(now)}: the next purge may take the user" if past
                                           else ""))
-
-
-def _settle(book, user, state, reason):
-    book.settle(user.primary_id, user.action, user.old, user.new, state, reason)

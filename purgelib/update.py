@@ -118,11 +118,11 @@ def _one(user, sealed, alma, book, real, in_a_row):
         # One record that Alma cannot deliver must not be in everybody's way; silence for several is Alma's own.
         if in_a_row + 1 >= IN_A_ROW:
             raise
-        return _settle(book, user, FAILED, f"nothing was sent: {error}"), False
+        return settle(book, user, FAILED, f"nothing was sent: {error}"), False
     if why:
-        return _settle(book, user, SKIPPED, "; ".join(why)), False
+        return settle(book, user, SKIPPED, "; ".join(why)), False
     if not real:
-        return _settle(book, user, WOULD, "nothing speaks against it"), False
+        return settle(book, user, WOULD, "nothing speaks against it"), False
     if book.copy_of(user.primary_id) and purge_day(record) == user.new:
         # An earlier try did it; is everything else as in the copy of that time?
         return look(user, alma, book), False
@@ -144,12 +144,12 @@ def set_purge_date(user, record, alma, book):
     except NoAnswer:
         pass  # it may have happened all the same: the look tells
     except AlmaError as error:
-        state = _settle(book, user, FAILED, str(error))
+        state = settle(book, user, FAILED, str(error))
         if isinstance(error, FOR_ALL):
             raise
         return state
     except Stopped:
-        _settle(book, user, FAILED, "stopped before it was sent")
+        settle(book, user, FAILED, "stopped before it was sent")
         raise
     return look(user, alma, book)
 
@@ -160,13 +160,13 @@ def look(user, alma, book):
     try:
         after = alma.user(user.primary_id)
     except NotFound:
-        return _settle(book, user, FAILED, "gone from Alma while it was being changed")
+        return settle(book, user, FAILED, "gone from Alma while it was being changed")
     other = sorted(name for name in {*before, *after} - ALMAS_OWN if before.get(name) != after.get(name))
     if other:
-        return _settle(book, user, FAILED, f"other fields changed as well: {', '.join(other)}")
+        return settle(book, user, FAILED, f"other fields changed as well: {', '.join(other)}")
     if purge_day(after) != user.new:
-        return _settle(book, user, FAILED, "Alma did not take the purge date over")
-    return _settle(book, user, CONFIRMED, "read back")
+        return settle(book, user, FAILED, "Alma did not take the purge date over")
+    return settle(book, user, CONFIRMED, "read back")
 
 
 def purge_day(record):
@@ -174,7 +174,8 @@ def purge_day(record):
     return str(record.get("purge_date") or "")[:10]
 
 
-def _settle(book, user, state, reason):
+def settle(book, user, state, reason):
+    """Notes how it came out for one user of a plan; returns the state. Writes to disk."""
     book.settle(user.primary_id, user.action, user.old, user.new, state, reason)
     return state
 
