@@ -47,6 +47,7 @@ class Sandbox:
         if fault and fault.before:
             raise fault.error()
         act, parts = routes.find(call)
+        call.fault = fault.do if fault else ""
         if fault and fault.do == "still_loading":
             return analytics.still_loading()
         if call.method == "GET":

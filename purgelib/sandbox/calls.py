@@ -16,6 +16,8 @@ class Call:
     headers: dict = dataclasses.field(default_factory=dict)
     body: bytes = b""
     host: str = "http://127.0.0.1"
+    # What is to go wrong inside the act itself, by order of a fault: its kind, for those whom it concerns.
+    fault: str = ""
 
     @property
     def wants_json(self):
