@@ -27,16 +27,11 @@ import os
 import urllib.parse
 from pathlib import Path
 
-import pandas as pd
 import platformdirs
 
-from purgelib import alma, sandbox
 from purgelib.errors import NoKey, Refused
 
 __all__ = ["connect", "data_folder", "run_folder", "start_sandbox_anew"]
-
-# Reasons are sentences; pandas would cut them off after 50 characters.
-pd.set_option("display.max_colwidth", 160)
 
 TARGETS = {"alma-sandbox": "sandbox", "production": "production"}
 
@@ -63,6 +58,9 @@ def connect(where="sandbox", institution=None, writing=False):
     institution: name or code that Alma must answer with; needed for the real Alma. writing: without it, every
     verb but GET is refused.
     """
+    # Imported here: the sandbox is also used by itself, and must not load what only the tool needs.
+    from purgelib import alma, sandbox
+
     if where.partition(":")[0] == "sandbox":
         there = sandbox.ensure(_sandbox_folder(where))
         return alma.Alma(there.url, there.key, writing=writing, pace=None, floor=0)
@@ -74,7 +72,7 @@ def connect(where="sandbox", institution=None, writing=False):
 
 
 def _real(where, institution, writing):
-    from purgelib import guards  # only the real Alma needs them
+    from purgelib import alma, guards
 
     url = os.environ.get("ALMA_API_URL", "")
     host = urllib.parse.urlsplit(url).hostname or ""
@@ -102,6 +100,8 @@ def _key(where, host):
 
 def start_sandbox_anew(where="sandbox"):
     """Forgets everything that happened in the built-in sandbox: its people are invented anew at the next connect."""
+    from purgelib import sandbox
+
     sandbox.reset(_sandbox_folder(where))
 
 

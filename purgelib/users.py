@@ -10,6 +10,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+# Reasons are sentences; pandas would cut them off after 50 characters.
+pd.set_option("display.max_colwidth", 160)
+
 
 @dataclasses.dataclass(frozen=True)
 class Column:

@@ -1,6 +1,8 @@
 """The house rules: who may import whom, how large a room may be, what a public function owes its reader."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,12 @@ def imported(path):
 
 def ours(path):
     return {name.split(".")[1] for name in imported(path) if name.startswith("purgelib.")}
+
+
+def test_the_package_itself_loads_nothing_heavy():
+    asked = "import sys, purgelib; print({'pandas', 'requests', 'matplotlib', 'uvicorn'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"
 
 
 def test_every_module_stands_in_the_table():
