@@ -2,7 +2,10 @@
 
 import pytest
 
-from purgelib.sandbox import trying
+from purgelib.sandbox import trying, writing
+
+NEW = {"primary_id": "new1", "last_name": "New", "record_type": {"value": "PUBLIC"},
+       "account_type": {"value": "INTERNAL"}, "user_group": {"value": "20"}}
 
 
 @pytest.fixture
@@ -66,7 +69,8 @@ def test_the_list_is_paged_and_gives_short_entries(alma):
     assert one["total_record_count"] == alma.store.one("SELECT count(*) FROM users")
     assert "user_group" not in one["user"][0] and one["user"][0]["link"].endswith(one["user"][0]["primary_id"])
     assert "user_group" in alma.ask("GET", "users", limit=1, expand="full").json["user"][0]
-    assert alma.ask("GET", "users", limit=101).status == 400
+    assert alma.ask("GET", "users", limit=101).code == "402119"
+    assert alma.ask("GET", "users", limit=0).json == {"total_record_count": one["total_record_count"]}
 
 
 def test_a_search_finds_words_and_zero_hits_have_no_array(alma):
@@ -83,74 +87,32 @@ def test_changed_since_finds_only_those_written_since(alma, plain):
 
 
 def test_contacts_without_an_id_are_listed_but_cannot_be_fetched(alma):
-    alma.store.do("UPDATE users SET key='no primary id (9)', primary_id='no primary id (9)' WHERE key='exl_api'")
-    alma.store.do("UPDATE users SET record=json_set(record, '$.primary_id', 'no primary id (9)') "
-                  "WHERE key='no primary id (9)'")
-    entry = alma.ask("GET", "users", q="primary_id~no primary").json["user"][0]
-    assert entry["link"].endswith("users/-")
-    assert alma.ask("GET", "users/no%20primary%20id%20(9)").status == 400
+    record = {**alma.ask("GET", "users/exl_api").json, "primary_id": "no primary id (9)"}
+    writing.save(alma.store, alma.store.one("SELECT id FROM users WHERE key='exl_api'"), record)
+    entries = alma.ask("GET", "users", q="primary_id~no primary").json["user"]
+    assert [entry["primary_id"] for entry in entries] == ["no primary id (9)"]
+    assert entries[0]["link"].endswith("users/-")
+    assert alma.ask("GET", "users/no%20primary%20id%20(9)").code == alma.ask("GET", "users/-").code == "401861"
 
 
 def test_a_put_of_what_was_got_changes_nothing(alma, plain):
     assert alma.ask("PUT", f"users/{plain['primary_id']}", plain).json == plain
 
 
-def test_swap_all_clears_dates_and_lists_that_are_left_out(alma):
-    who = external(alma, "json_array_length(record, '$.user_identifier') > 0 AND record LIKE '%purge_date%'")
-    record = alma.ask("GET", f"users/{who}").json
-    for name in ("purge_date", "user_identifier", "user_note"):
-        record.pop(name)
-    after = alma.ask("PUT", f"users/{who}", record).json
-    assert "purge_date" not in after and after["user_identifier"] == []
-    assert after["expiry_date"] == record["expiry_date"] if "expiry_date" in record else True
-
-
-@pytest.mark.parametrize("nothing", [None, ""])
-def test_an_empty_purge_date_clears_it(alma, plain, nothing):
-    after = alma.ask("PUT", f"users/{plain['primary_id']}", {**plain, "purge_date": nothing}).json
-    assert "purge_date" not in after
-
-
-def test_roles_survive_when_left_out_or_empty(alma):
-    who = with_roles(alma)
-    record = alma.ask("GET", f"users/{who}").json
-    for roles in ({"user_role": []}, {}):
-        sent = {**{k: v for k, v in record.items() if k != "user_role"}, **roles}
-        assert alma.ask("PUT", f"users/{who}", sent).json["user_role"] == record["user_role"]
-    one = {**record, "user_role": record["user_role"][:1]}
-    assert len(alma.ask("PUT", f"users/{who}", one).json["user_role"]) == 1
-
-
-def test_a_group_set_by_hand_stays_unless_overridden(alma, plain):
-    who = plain["primary_id"]
-    alma.store.do("UPDATE users SET hidden=json_set(hidden, '$.manual', json('[\"user_group\"]')) WHERE key=?", (who,))
-    sent = {**plain, "user_group": {"value": "10"}}
-    assert alma.ask("PUT", f"users/{who}", sent).json["user_group"] == plain["user_group"]
-    assert alma.ask("PUT", f"users/{who}", sent, override="user_group").json["user_group"]["value"] == "10"
-
-
-def test_an_empty_group_of_an_external_user_is_kept(alma, plain):
-    sent = {**plain, "user_group": {"value": "", "desc": ""}}
-    assert alma.ask("PUT", f"users/{plain['primary_id']}", sent).json["user_group"] == plain["user_group"]
-
-
-def test_password_and_pin_are_kept_and_never_shown(alma):
-    record = alma.ask("GET", "users/exl_impl").json
-    alma.ask("PUT", "users/exl_impl", {**record, "password": "longenough1", "pin_number": "1234"})
-    after = alma.ask("PUT", "users/exl_impl", record).json
-    hidden = alma.store.one("SELECT hidden FROM users WHERE key='exl_impl'")
-    assert "longenough1" in hidden and "1234" in hidden
-    assert after["password"] == "" and "pin_number" not in after
-
-
 @pytest.mark.parametrize(("change", "code"), [
     ({"account_type": {"value": "INTERNAL"}, "external_id": ""}, "401860"),
-    ({"account_type": {"value": "INTERNAL"}}, "401853"), ({"external_id": ""}, "401854"),
-    ({"external_id": "OTHER"}, "401858"), ({"account_type": {"value": "ALIEN"}}, "401857"),
-    ({"account_type": {"value": "INTEXTAUTH"}}, "401855"), ({"user_group": {"value": "99"}}, "401852"),
-    ({"record_type": {"value": ""}}, "401664"), ({"record_type": {"value": "ROBOT"}}, "401864"),
-    ({"user_group": "06"}, "401652"), ({"purge_date": "soon"}, "401652"), ({"password": "short"}, "500038"),
-    ({"primary_id": "EXL_IMPL"}, "401851"),
+    ({"account_type": {"value": "INTERNAL"}}, "401858"), ({"external_id": ""}, "401860"),
+    ({"external_id": "OTHER"}, "401858"), ({"account_type": {"value": "ALIEN"}}, "401864"),
+    ({"account_type": {"value": "INTEXTAUTH"}}, "401855"), ({"user_group": {"value": "99"}}, "401864"),
+    ({"record_type": {"value": ""}}, "401860"), ({"record_type": {"value": "ROBOT"}}, "401864"),
+    ({"user_group": "06"}, "401652"), ({"purge_date": "soon"}, "401652"), ({"purge_date": "2024-02-30"}, "401652"),
+    ({"primary_id": "EXL_IMPL"}, "401860"), ({"primary_id": None}, "401860"), ({"last_name": "x" * 256}, "401652"),
+    ({"status": {"value": "DELETED"}}, "401864"),
+    ({"user_identifier": [{"value": "29345000000000", "id_type": {"value": "BARCODE"}}]}, "401860"),
+    ({"user_identifier": [{"value": "one", "id_type": {"value": "BARCODE"}},
+                          {"value": "ONE", "id_type": {"value": "UNIV_ID"}}]}, "401860"),
+    ({"user_identifier": [{"value": "one", "id_type": {"value": "SHOE_SIZE"}}]}, "401864"),
+    ({"user_note": [{"note_type": {"value": "OTHER"}}]}, "401860"),
 ])
 def test_what_a_put_refuses_changes_nothing(alma, plain, change, code):
     answer = alma.ask("PUT", f"users/{plain['primary_id']}", {**plain, **change})
@@ -159,8 +121,10 @@ def test_what_a_put_refuses_changes_nothing(alma, plain, change, code):
     assert alma.ask("GET", "/sandbox/ledger").json["total_record_count"] == 0
 
 
-def test_no_object_in_the_body_is_401676(alma):
-    assert alma.ask("PUT", "users/exl_impl", b"nonsense").code == "401676"
+@pytest.mark.parametrize("body", [b"nonsense", b"[]", b"null", b"<user>", b"[" * 100_000, b'{"last_name":"\\ud800"}',
+                                  b'{"last_name":"a\\u0000b"}', b"\xff\xfe", b""])
+def test_no_object_in_the_body_is_401676(alma, body):
+    assert alma.ask("PUT", "users/exl_impl", body).code == alma.ask("POST", "users", body).code == "401676"
 
 
 def test_a_deleted_user_can_be_created_again_from_the_copy(alma, plain):
@@ -177,10 +141,54 @@ def test_create_refuses_an_identifier_that_somebody_has(alma, plain):
     assert alma.ask("POST", "users", {**plain, "primary_id": "someone-new"}).code == "401851"
 
 
+@pytest.mark.parametrize(("change", "code"), [
+    ({"primary_id": "29345000000000"}, "401851"), ({"primary_id": "EXL_impl"}, "401851"),
+    ({"primary_id": " "}, "401664"), ({"last_name": ""}, "401664"), ({"user_group": None}, "401664"),
+    ({"user_group": {"value": "99"}}, "401852"), ({"external_id": "SIS"}, "401853"),
+    ({"account_type": {"value": "EXTERNAL"}}, "401854"), ({"account_type": {"value": "INTEXTAUTH"}}, "401855"),
+    ({"account_type": {"value": "ALIEN"}}, "401857"), ({"password": "short"}, "500038"),
+    ({"password": "xxNEW1xxyy"}, "500038"), ({"password": "Password"}, "500038"), ({"user_role": "all"}, "401658"),
+    ({"user_role": [{"role_type": {"value": "7777"}}]}, "401864"), ({"record_type": {"value": "X"}}, "401864"),
+    ({"contact_info": {"email": [{"email_address": "a@example.edu"}]}}, "401664"),
+    ({"contact_info": {"email": [{"email_address": "a@example.edu", "email_type": [{"value": "fax"}]}]}}, "401864"),
+])
+def test_what_a_post_refuses_creates_nobody(alma, change, code):
+    answer = alma.ask("POST", "users", {**NEW, **change})
+    assert (answer.status, answer.code) == (400, code)
+    assert alma.ask("GET", "users/new1").code == "401861"
+
+
+def test_a_copy_of_a_user_elsewhere_is_made_once_and_found_by_its_source(alma):
+    where = {"source_institution_code": "01OTHER_INST", "source_user_id": "55"}
+    assert alma.ask("POST", "users", NEW, **{**where, "source_institution_code": "01NOBODY"}).code == "401651"
+    assert alma.ask("POST", "users", NEW, **where).json["source_link_id"] == "55"
+    assert alma.ask("POST", "users", {**NEW, "primary_id": "new2"}, **where).code == "60227"
+    assert alma.ask("GET", "users/55", source_institution_code="01OTHER_INST").json["primary_id"] == "new1"
+    assert alma.ask("GET", "users/56", source_institution_code="01OTHER_INST").code == "4019990"
+    assert alma.ask("GET", "users", **where).json["user"][0]["primary_id"] == "new1"
+    assert alma.ask("GET", "users", **{**where, "source_user_id": "56"}).code == "401861"
+    assert alma.ask("GET", "users", source_institution_code="01NOBODY").code == "401651"
+    copies = alma.ask("GET", "users", source_institution_code="01OTHER_INST").json["total_record_count"]
+    assert 1 < copies < 20
+
+
+def test_nobody_has_a_linking_id_or_is_logged_in(alma):
+    assert alma.ask("GET", "users/7000000", user_id_type="linking_id").code == "4019998"
+    assert alma.ask("GET", "users/exl_impl", user_id_type="SHOE_SIZE").code == "401890"
+    assert alma.ask("GET", "users/ME").code == "60101"
+
+
+def test_a_password_is_checked_without_showing_it(alma):
+    alma.ask("POST", "users", {**NEW, "password": "kept-secret"})
+    assert alma.ask("POST", "users/new1", op="auth", password="kept-secret").status == 204
+    assert alma.ask("POST", "users/new1", op="auth", password="guessed").code == "401866"
+    assert alma.ask("POST", "users/exl_impl", op="auth", password="").code == "401866"
+    assert alma.ask("POST", "users/new1", op="refresh").code == "60229"
+    assert alma.ask("POST", "users/nobody", op="auth").code == "401890"
+
+
 def test_created_users_get_the_patron_role(alma):
-    sent = {"primary_id": "new1", "last_name": "New", "record_type": {"value": "PUBLIC"},
-            "account_type": {"value": "INTERNAL"}, "user_group": {"value": "20"}}
-    made = alma.ask("POST", "users", sent).json
+    made = alma.ask("POST", "users", NEW).json
     assert [role["role_type"]["value"] for role in made["user_role"]] == ["200"]
     assert made["status"]["value"] == "ACTIVE" and made["user_group"]["desc"] == "Community"
 
@@ -192,54 +200,18 @@ def test_xml_may_be_sent_and_is_answered(alma):
     assert after["expiry_date"] == "2016-01-31Z" and len(after["user_role"]) == 2
 
 
-@pytest.mark.parametrize(("where", "why"), [
-    ("id IN (SELECT user_id FROM loans)", "loans"),
-    ("id IN (SELECT user_id FROM fees WHERE status = 'INDISPUTE' AND balance > 0)", "disputed fee"),
-    ("id IN (SELECT user_id FROM fees WHERE status = 'ACTIVE' AND balance > 0)", "fee"),
-    ("json_extract(hidden, '$.acquisitions') > 0", "acquisitions"),
-])
-def test_delete_refuses_without_saying_why(alma, where, why):
-    who = alma.store.one(f"SELECT primary_id FROM users WHERE {where}")
-    answer = alma.ask("DELETE", f"users/{who}")
-    assert (answer.status, answer.code) == (400, "401850"), why
-    assert alma.ask("GET", f"users/{who}").status == 200
-
-
-def test_delete_cancels_open_requests_silently_and_ignores_roles(alma):
-    who = alma.store.get("differences")["new_request"][0]
-    alma.store.do("UPDATE requests SET record=json_set(record, '$.request_type', 'HOLD')")
-    assert alma.ask("GET", f"users/{who}/requests").json["total_record_count"] == 1
-    assert alma.ask("DELETE", f"users/{who}").status == 204
-    line = alma.ask("GET", "/sandbox/ledger").json["ledger"][-1]
-    assert line["method"] == "DELETE" and len(line["changed"]["requests_cancelled"]) == 1
-    assert alma.ask("DELETE", f"users/{with_roles(alma)}").status == 204
-
-
-def test_a_resource_sharing_request_on_the_hold_shelf_blocks(alma):
-    who = alma.store.get("differences")["new_request"][0]
-    alma.store.do("UPDATE requests SET record=json_set(record, '$.request_type', 'RESOURCE_SHARING', "
-                  "'$.request_status', 'ON_HOLD_SHELF')")
-    assert alma.ask("DELETE", f"users/{who}").code == "401850"
-
-
-def test_fees_show_active_ones_unless_asked_for_another_status(alma):
-    who = alma.store.get("differences")["new_disputed_fee"][0]
-    assert alma.ask("GET", f"users/{who}/fees").json == {"total_record_count": 0, "total_sum": 0, "currency": None}
-    disputed = alma.ask("GET", f"users/{who}/fees", status="INDISPUTE").json
-    assert disputed["total_sum"] == 45 and disputed["currency"] == "USD"
-    assert alma.ask("GET", f"users/{who}", expand="fees").json["fees"]["value"] == 0
-    assert alma.ask("GET", f"users/{who}/fees", status="SUNK").code == "401666"
-
-
-def test_loans_are_listed_and_none_has_no_array(alma, plain):
-    who = alma.store.get("differences")["new_loan"][0]
-    assert alma.ask("GET", f"users/{who}/loans").json["item_loan"][0]["loan_status"] == "ACTIVE"
-    assert alma.ask("GET", f"users/{plain['primary_id']}/loans").json == {"total_record_count": 0}
-
-
 def test_the_ledger_names_every_write_and_what_changed(alma, plain):
     who = plain["primary_id"]
     alma.ask("PUT", f"users/{who}", {**plain, "purge_date": "2020-01-01Z"})
     line = alma.ask("GET", "/sandbox/ledger").json["ledger"][0]
     assert (line["n"], line["method"], line["primary_id"]) == (1, "PUT", who)
     assert line["changed"] == {"purge_date": [plain["purge_date"], "2020-01-01Z"]}
+
+
+def test_a_proxy_is_shown_with_a_link_and_survives_a_put(alma):
+    who = alma.store.one("SELECT primary_id FROM users WHERE json_array_length(record, '$.proxy_for_user') > 0")
+    record = alma.ask("GET", f"users/{who}").json
+    one, = record["proxy_for_user"]
+    assert one["link"].endswith(f"/almaws/v1/users/{one['primary_id']}")
+    assert alma.ask("PUT", f"users/{who}", {**record, "proxy_for_user": []}).json == record
+    assert alma.ask("GET", f"users/{who}").json == record

@@ -115,7 +115,7 @@ def a_block(kind, created, by="exl_impl"):
     """Returns an active block of this kind as Alma's JSON has it."""
     return {"block_type": code("UserBlockTypes", "GENERAL"),
             "block_description": code("UserBlockDescription", kind), "block_status": "ACTIVE",
-            "block_note": "", "created_by": by, "created_date": created, "item_loan_id": None,
+            "block_note": "", "created_by": by, "created_date": created, "item_loan_id": "",
             "segment_type": "Internal"}
 
 
@@ -128,7 +128,7 @@ def note(text, created, segment="Internal", by="exl_impl"):
 def statistic(category, record):
     """Returns a statistical category as Alma's JSON has it."""
     return {"statistic_category": code("UserStatCategories", category),
-            "category_type": {"value": "", "desc": ""}, "statistic_note": None,
+            "category_type": {"value": "", "desc": ""}, "statistic_note": "",
             "segment_type": "External" if record["external_id"] else "Internal"}
 
 
@@ -154,7 +154,7 @@ def _proxies(dice, people):
         if teachers:
             other = dice.pick(teachers).record
             person.record["proxy_for_user"] = [{"primary_id": other["primary_id"],
-                                                "full_name": other["full_name"], "link": None}]
+                                                "full_name": other["full_name"], "link": ""}]
 
 
 def _acquisitions(dice, people):

@@ -1,31 +1,57 @@
-"""Checks a user that a client sends and brings it into the shape that Alma keeps."""
+"""Checks a user that a client sends and brings it into the shape that Alma keeps.
 
-import datetime
-import re
+Refusals carry the codes that the contract lists for POST; `for_put` turns them into those of PUT.
+"""
 
-from purgelib.sandbox import records, tables, xmlform
-from purgelib.sandbox.assumptions import WRONG_SHAPE
+import contextlib
+
+from purgelib.sandbox import assumptions, entries, records, tables, xmlform
 from purgelib.sandbox.envelope import AlmaError
 
-_DAY = re.compile(r"(\d{4}-\d\d-\d\d)Z?")
 _LISTS = tuple(name for name in records.LISTS if name != "proxy_for_user")
-# The code fields that every entry of a list has.
-_PARTS = {
-    "user_identifier": ("id_type",), "user_role": ("status", "scope", "role_type"),
-    "user_block": ("block_type", "block_description"), "user_note": ("note_type",),
-    "user_statistic": ("statistic_category", "category_type"),
-}
-MANDATORY = ("primary_id", "record_type", "account_type", "last_name")
+_CONTACTS = ("address", "email", "phone")
+_WEAK = {"password", "password1", "passw0rd", "12345678", "123456789", "1234567890", "qwertyuiop", "iloveyou"}
 
 
 def body(call):
-    """Returns the object in the body, JSON or XML."""
-    if "xml" not in call.headers.get("content-type", ""):
+    """Returns the object in the body, JSON or XML; one of no stated type is taken for what it looks like."""
+    said = call.headers.get("content-type", "")
+    if "xml" not in said and ("json" in said or not call.body.lstrip().startswith(b"<")):
         return call.json()
     try:
-        return xmlform.read(call.body)
+        return _settled(xmlform.read(call.body))
     except ValueError:
         raise AlmaError("401676", "No valid XML was given.") from None
+
+
+def _settled(made):
+    """XML does not show which texts are codes; here the few that its reader cannot know are put right."""
+    if not isinstance(made, dict):
+        raise ValueError("no object")
+    for one in _objects(made.get("user_identifier")):
+        if isinstance(one.get("status"), dict):
+            one["status"] = one["status"].get("value")
+    for name in ("rs_library", "library_notice"):
+        for one in _objects(made.get(name)):
+            if isinstance(one.get("code"), str):
+                one["code"] = {"value": one["code"]}
+    return made
+
+
+def _objects(value):
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+@contextlib.contextmanager
+def for_put():
+    """Turns refusals inside into those that the contract lists for PUT, which are fewer."""
+    try:
+        yield
+    except AlmaError as error:
+        code = assumptions.PUT_INSTEAD.get(error.code)
+        if not code:
+            raise
+        raise AlmaError(code, f"{assumptions.PUT_SAYS[code]} {error.message}") from None
 
 
 def user(sent, today):
@@ -34,107 +60,71 @@ def user(sent, today):
     for name in records.CODES:
         _code(record, sent, name)
     for name in records.TEXTS:
-        record[name] = _text(sent, name)
+        record[name] = entries.text(name, sent.get(name))
+    _check(record)
+    internal = record["account_type"]["value"] == "INTERNAL"
     for name in _LISTS:
-        record[name] = _list(sent, name)
+        record[name] = entries.read(name, sent.get(name), internal)
     for name in ("birth_date", "expiry_date", "purge_date"):
-        day = _day(sent, name)
+        day = entries.day(name, sent.get(name))
         if day:
             record[name] = day
     contact = sent.get("contact_info") or {}
-    record["contact_info"] = {name: _list(contact, name) for name in ("address", "email", "phone")}
-    record["is_researcher"] = bool(sent.get("is_researcher"))
-    _check(record)
-    _segments(record)
+    if not isinstance(contact, dict):
+        raise entries.wrong("contact_info")
+    record["contact_info"] = {name: entries.read(name, contact.get(name), internal) for name in _CONTACTS}
+    record["is_researcher"] = entries.flag("is_researcher", sent.get("is_researcher"))
     record["full_name"] = records.full_name(record)
     return records.ordered(record)
 
 
-def _wrong(name):
-    return AlmaError(WRONG_SHAPE, f"General Error: cannot deserialize the field {name}.")
-
-
 def _code(record, sent, name):
-    field = sent.get(name)
-    if field is None:
-        return
-    if not isinstance(field, dict) or not isinstance(field.get("value"), str | None):
-        raise _wrong(name)
-    value, table = field.get("value") or "", records.CODES[name]
+    value, said = entries.plain_code(name, sent.get(name))
+    table = records.CODES[name]
     if name == "campus_code":
         record[name] = records.campus(value)
-    elif table is None:
-        record[name] = {"value": value, "desc": field.get("desc") or value}
+    elif value and table is None:
+        record[name] = {"value": value, "desc": said or value}
     elif value:
         record[name] = tables.code(table, value.upper() if name != "preferred_language" else value)
 
 
-def _text(sent, name):
-    value = sent.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _wrong(name)
-    return value or ""
-
-
-def _list(sent, name):
-    value = sent.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise _wrong(name)
-    for entry in value:
-        for part in _PARTS.get(name, ()):
-            if not isinstance(entry.setdefault(part, {"value": "", "desc": ""}), dict):
-                raise _wrong(f"{name}.{part}")
-    return value
-
-
-def _day(sent, name):
-    text = sent.get(name)
-    if not text:
-        return None
-    match = _DAY.fullmatch(text) if isinstance(text, str) else None
-    try:
-        return f"{datetime.date.fromisoformat(match[1])}Z"
-    except (TypeError, ValueError):
-        raise _wrong(name) from None
-
-
 def _check(record):
-    for name in MANDATORY:
+    for name in assumptions.MANDATORY:
         field = record[name]
-        if not (field["value"] if isinstance(field, dict) else field):
-            raise AlmaError("401664", f"Mandatory field is missing: {name}")
-    account = record["account_type"]["value"]
+        if not (field["value"] if isinstance(field, dict) else field).strip():
+            raise entries.missing(name)
+    _check_account(record["account_type"]["value"], record["external_id"])
+    group = record["user_group"]["value"]
+    if group and group not in tables.TABLES["UserGroups"]:
+        raise AlmaError("401852", f"Given user group is not legal. ({group})")
+    for name in ("record_type", "status"):
+        if record[name]["value"] not in assumptions.TAKEN.get(name, tables.TABLES[records.CODES[name]]):
+            raise AlmaError("401864", f"Given {name} type ({record[name]['value']}) is invalid.")
+
+
+def _check_account(account, external_id):
     if account == "INTEXTAUTH":
         raise AlmaError("401855", "The account type 'Internal with external authentication' is currently "
                                   "not supported.")
     if account not in tables.TABLES["UserUserType"]:
         raise AlmaError("401857", "The given user account type is illegal (must be INTERNAL/EXTERNAL).")
-    if account == "INTERNAL" and record["external_id"]:
+    if account == "INTERNAL" and external_id:
         raise AlmaError("401853", "External Id must be empty for internal user.")
-    if account == "EXTERNAL" and not record["external_id"]:
+    if account == "EXTERNAL" and not external_id:
         raise AlmaError("401854", "External Id must be given for external user.")
-    group = record["user_group"]["value"]
-    if group and group not in tables.TABLES["UserGroups"]:
-        raise AlmaError("401852", "Given user group is not legal.")
-    for name in ("record_type", "status"):
-        if record[name]["value"] not in tables.TABLES[records.CODES[name]]:
-            raise AlmaError("401864", f"Given {name} type ({record[name]['value']}) is invalid.")
 
 
-def _segments(record):
-    internal = record["account_type"]["value"] == "INTERNAL"
-    parts = [record[name] for name in ("user_identifier", "user_block", "user_note", "user_statistic")]
-    for part in [*parts, *record["contact_info"].values()]:
-        for entry in part:
-            # Of internal users everything is internal; of external ones only what clearly says so.
-            keeps = not internal and entry.get("segment_type") == "Internal"
-            entry["segment_type"] = "Internal" if internal or keeps else "External"
+def secrets(sent, record):
+    """Returns password and PIN that were sent, empty when none; a weak password is refused.
 
-
-def password(sent, primary_id):
-    """Returns the password sent, or an empty text; a weak one is refused."""
-    word = _text(sent, "password")
-    if word and (len(word) < 8 or primary_id.casefold() in word.casefold()):
+    Only internal users have a password in Alma; one sent for an external user is not looked at.
+    """
+    word, pin = (entries.text(name, sent.get(name)) for name in ("password", "pin_number"))
+    if record["account_type"]["value"] != "INTERNAL":
+        return "", pin
+    tells = record["primary_id"].casefold() in word.casefold() or word.lower() in _WEAK
+    if word and (len(word) < 8 or tells):
         raise AlmaError("500038", "New password must be at least 8 characters long and must not include the "
                                   "user-name or any commonly used password.")
-    return word
+    return word, pin

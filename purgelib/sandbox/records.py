@@ -1,6 +1,6 @@
 """The shapes of users, loans, fees and requests as Alma's JSON gives them [API.md 1.2, samples]."""
 
-from purgelib.sandbox import tables
+from purgelib.sandbox import assumptions, tables
 from purgelib.sandbox.tables import code
 
 DATES = ("birth_date", "expiry_date", "purge_date", "status_date", "last_patron_activity_date")
@@ -35,6 +35,11 @@ def full_name(record):
 def patron_role():
     """Returns the role that everybody has."""
     return role("200")
+
+
+def roles_by_rule():
+    """Returns the roles that the institution's rules give to anybody who is created without any."""
+    return [role(kind) for kind in assumptions.ROLES_BY_RULE]
 
 
 def role(kind, expiry=None):

@@ -42,18 +42,32 @@ def loan(fact, primary_id, number):
 
 def fee(fact, number):
     """Returns a fine or fee as Alma's JSON, transactions included."""
-    made = f"{fact['made']}T08:00:00.000Z"
-    paid = [{"type": code_of(kind), "amount": cents / 100, "vat_amount": 0.0,
-             "reason": {"value": "", "desc": ""}, "created_by": "exl_impl",
-             "external_transaction_id": "", "transaction_time": made,
-             "received_by": {"value": "", "desc": ""}, "payment_method": {"value": "", "desc": ""}}
-            for kind, cents in fact["paid"]]
+    made, identifier = f"{fact['made']}T08:00:00.000Z", fee_id(number)
+    shown = a_fee(identifier, fact["type"], fact["status"], fact["amount"], fact["balance"], made)
+    paid = [transaction(f"{identifier}{step}", kind, cents, made)
+            for step, (kind, cents) in enumerate(fact["paid"])]
+    return {**shown, "title": fact["title"], **({"transaction": paid} if paid else {})}
+
+
+def a_fee(identifier, kind, status, amount, balance, made):
+    """Returns a fine or fee without transactions as Alma's JSON; amounts are given in cents."""
     return {
-        "id": fee_id(number), "type": code("FineFeeType", fact["type"]),
-        "status": code("FineFeeStatus", fact["status"]), "balance": fact["balance"] / 100,
-        "remaining_vat_amount": 0.0, "original_amount": fact["amount"] / 100, "original_vat_amount": 0.0,
+        "id": identifier, "type": code("HFrUserFinesFees.fineFeeType", kind),
+        "status": code("HFrUserFinesFees.fineFeeStatus", status), "balance": balance / 100,
+        "remaining_vat_amount": 0.0, "original_amount": amount / 100, "original_vat_amount": 0.0,
         "creation_time": made, "status_time": made, "comment": None, "owner": _library("MAINLIB"),
-        "title": fact["title"], "barcode": None, **({"transaction": paid} if paid else {}),
+        "title": "", "barcode": None,
+    }
+
+
+def transaction(identifier, kind, cents, made, by="exl_impl", reason="", method=None, comment="",
+                external=""):
+    """Returns what was done to a fee, as Alma's JSON: paid or waived, how much, when, by whom."""
+    return {
+        "transaction_id": identifier, "type": code_of(kind), "amount": cents / 100, "vat_amount": 0.0,
+        "reason": reason, "comment": comment, "created_by": by, "external_transaction_id": external,
+        "transaction_time": made, "received_by": {"value": "", "desc": "Not at desk"},
+        "payment_method": method or {"value": "", "desc": ""},
     }
 
 
@@ -65,7 +79,7 @@ def code_of(kind):
 def request(fact, primary_id, number):
     """Returns an open request as Alma's JSON."""
     return {
-        "title": fact["title"], "author": fact["author"], "description": None, "comment": None,
+        "title": fact["title"], "author": fact["author"], "description": "", "comment": "",
         "request_id": request_id(number), "request_type": fact["type"],
         "request_sub_type": {"value": "PATRON_PHYSICAL", "desc": "Patron physical item request"},
         "user_primary_id": primary_id, "pickup_location": "Main Library", "pickup_location_type": "LIBRARY",

@@ -1,19 +1,29 @@
-"""Reading users: one, many, and their loans, fees and requests."""
+"""Reading users: one, many, and everything about one."""
 
 import json
+import re
+from urllib.parse import quote
 
-from purgelib.sandbox import records
+from purgelib.sandbox import records, searching, tables
 from purgelib.sandbox.calls import Answer
 from purgelib.sandbox.envelope import AlmaError
 
-# expand word -> table, part of the address, and the number it stands for
+# expand word -> the number it stands for
 _EXPANDED = {
     "requests": "SELECT count(*) FROM requests WHERE user_id = ? AND status = 'active'",
     "loans": "SELECT count(*) FROM loans WHERE user_id = ? AND status = 'ACTIVE'",
-    "fees": "SELECT coalesce(sum(balance), 0.0) FROM fees WHERE user_id = ? AND status = 'ACTIVE'",
+    "fees": "SELECT coalesce(round(sum(balance), 2), 0.0) FROM fees WHERE user_id = ? AND status = 'ACTIVE'",
 }
-_SEARCHED = {"primary_id": "primary_id", "first_name": "first_name", "last_name": "last_name",
-             "user_group": "user_group"}
+_ORDERS = {"last_name": "last_name, first_name, key", "first_name": "first_name, last_name, key",
+           "primary_id": "key", "last_name, first_name, primary_id": "last_name, first_name, key"}
+# Few users are somebody's proxy; the text of all others is sent as it is kept.
+_PROXY = '"proxy_for_user":[{'
+# How the operations word that they know no such user; the code says which operation it is [users.json].
+_NOBODY = {
+    "401861": "User with identifier {0} was not found.", "401651": "Identifier not found. ({0})",
+    "401652": "General Error: An error has occurred while processing the request.",
+    "402238": "Failed to get deposits.", "4019998": "User with linking ID not found.",
+}
 
 
 def find(memory, identifier, kind="all_unique", code="401890"):
@@ -22,127 +32,166 @@ def find(memory, identifier, kind="all_unique", code="401890"):
     row = None
     if kind in ("all_unique", "PRIMARYIDENTIFIER", "PRIMARY_ID"):
         row = memory.row("SELECT id, record FROM users WHERE key = ?", (key,))
-    if not row and kind != "PRIMARY_ID":
+    if not row and kind == "linking_id":
+        row = _by_member(memory, "linking_id", identifier)
+        code = "4019998" if code in ("401861", "4019998") else code
+    elif not row and kind != "PRIMARY_ID":
         row = memory.row(
             "SELECT u.id, u.record FROM identifiers i JOIN users u ON u.id = i.user_id "
             "WHERE i.value = ? AND ? IN ('all_unique', i.id_type)", (key, kind))
     if row and not key.startswith("no primary id"):
         return row
-    if code == "401861":
-        raise AlmaError("401861", f"User with identifier {identifier} was not found.")
-    raise AlmaError("401890", f"User with identifier {identifier} of type {kind} was not found.")
+    known = _NOBODY.get(code, "User with identifier {0} of type {1} was not found.")
+    raise AlmaError(code, known.format(_speakable(identifier), _speakable(kind)))
+
+
+def _speakable(text):
+    """What a client asked for may hold what no XML can; the refusal repeats the rest."""
+    return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "?", text)[:255]
+
+
+def _by_member(memory, name, value):
+    """Few have such a field, so it is looked for in the text; inside of other texts quotes are escaped."""
+    return memory.row("SELECT id, record FROM users WHERE instr(record, ?) > 0",
+                      (f'"{name}":{json.dumps(value, ensure_ascii=False)}',))
+
+
+def number_of(memory, call, identifier, code="401890"):
+    """Returns the number of the user that the address names, by the type that the query names."""
+    return find(memory, identifier, call.query.get("user_id_type") or "all_unique", code)[0]
+
+
+def person(memory, call, identifier):
+    """Returns number and record text of the user of a GET, who may be asked for by a linked account."""
+    kind, source = call.query.get("user_id_type") or "all_unique", call.query.get("source_institution_code")
+    if not source:
+        untyped = kind in ("all_unique", "linking_id")
+        return find(memory, identifier, kind, "401861" if untyped else "401890")
+    row = copied(memory, source, identifier)
+    if not row:
+        raise AlmaError("4019990", f"User with source identifier {_speakable(identifier)} of institution "
+                                   f"{_speakable(source)} was not found.")
+    return row
+
+
+def copied(memory, institution, source_id):
+    """Returns number and record text of the user copied from there under this id, or None. Only reads."""
+    row = _by_member(memory, "source_link_id", source_id)
+    return row if row and json.loads(row[1]).get("source_institution_code") == institution else None
 
 
 def get(memory, call, identifier):
     """Answers GET /users/{id}. Only reads."""
-    kind = call.query.get("user_id_type", "all_unique")
-    number, text = find(memory, identifier, kind, "401861" if kind == "all_unique" else "401890")
-    wanted = [w for w in call.query.get("expand", "").split(",") if w in _EXPANDED]
+    number, text = person(memory, call, identifier)
+    wanted = [word for word in call.query.get("expand", "").replace(" ", "").split(",") if word in _EXPANDED]
     brief = call.query.get("view") == "brief"
-    if call.wants_json and not wanted and not brief:
+    if call.wants_json and not wanted and not brief and _PROXY not in text:
         return Answer(text.encode(), "user", media="application/json")
-    record = json.loads(text)
-    _expand(memory, call, number, record, wanted)
+    record = shown(call, json.loads(text))
+    expand(memory, call, number, record, wanted)
     return Answer(records.brief_view(record) if brief else record, "user")
 
 
-def _expand(memory, call, number, record, wanted):
+def shown(call, record):
+    """Returns the record with links to those for whom the user acts, which are kept without a host."""
+    proxies = record.get("proxy_for_user")
+    # A test may have put nonsense into a record, to see what a client makes of it: it is shown as it is.
+    if not isinstance(proxies, list):
+        return record
+    if not all(isinstance(one, dict) and "primary_id" in one for one in proxies):
+        return record
+    return {**record, "proxy_for_user": [{**one, "link": call.link(address(one))} for one in proxies]}
+
+
+def me(_memory, _call):
+    """Answers GET /users/ME: a key belongs to nobody who is logged in."""
+    raise AlmaError("60101", "General Error: An error has occurred while processing the request.")
+
+
+def expand(memory, call, number, record, wanted):
+    """Puts numbers and links into a record in place of the nulls of these fields. Only reads."""
     for word in wanted:
         amount = memory.one(_EXPANDED[word], (number,))
-        record[word] = {"value": amount, "link": call.link(f"users/{record['primary_id']}/{word}")}
+        record[word] = {"value": amount, "link": call.link(f"{address(record)}/{word}")}
+
+
+def address(record):
+    """Returns the path of a user below /almaws/v1; those without a primary ID have only a dash."""
+    primary_id = record["primary_id"]
+    return f"users/{'-' if primary_id.startswith('no primary id') else quote(primary_id, safe='@:')}"
 
 
 def listing(memory, call):
     """Answers GET /users: a page of short entries, and how many there are in all. Only reads."""
     limit, offset = call.page()
-    where, values = _filter(call)
+    order = _order(call)
+    where, values = _filter(memory, call)
     total = memory.one(f"SELECT count(*) FROM users {where}", values)
-    rows = memory.rows(f"SELECT primary_id, record FROM users {where} ORDER BY {_order(call)} "
-                       "LIMIT ? OFFSET ?", (*values, limit, offset))
+    rows = memory.rows(f"SELECT record FROM users {where} ORDER BY {order} LIMIT ? OFFSET ?",
+                       (*values, limit, offset))
     if not rows:
         return Answer({"total_record_count": total}, "users")
     full = call.query.get("expand") == "full"
-    return Answer({"user": [_entry(call, row, full) for row in rows], "total_record_count": total}, "users")
+    return Answer({"user": [_entry(call, json.loads(row[0]), full) for row in rows],
+                   "total_record_count": total}, "users")
 
 
-def _entry(call, row, full):
-    primary_id, record = row[0], json.loads(row[1])
-    link = call.link(f"users/{'-' if primary_id.startswith('no primary id') else primary_id}")
-    return {**record, "link": link} if full else records.brief_entry(record, link)
+def _entry(call, record, full):
+    link = call.link(address(record))
+    return {**shown(call, record), "link": link} if full else records.brief_entry(record, link)
 
 
 def _order(call):
-    orders = {"last_name": "last_name, first_name, key", "first_name": "first_name, last_name, key"}
-    asked = call.query.get("order_by", "last_name")
-    if asked == "primary_id" and not call.query.get("q"):
-        return "key"
-    return orders.get(asked.split(",")[0].strip(), orders["last_name"])
+    asked = (call.query.get("order_by") or "last_name").strip()
+    if asked not in _ORDERS:
+        raise AlmaError("402119", f"General error: cannot order by {_speakable(asked)}.")
+    return _ORDERS["last_name" if call.query.get("q") else asked]
 
 
-def _filter(call):
+def _filter(memory, call):
     q, since = call.query.get("q"), call.query.get("modify_date_from")
     if q and since:
         raise AlmaError("402119", "General error: q and modify_date_from are mutually exclusive.")
-    if since:
-        return "WHERE modified >= ?", (since,)
-    if not q:
-        return "", ()
     parts, values = [], []
-    for term in q.split(" AND "):
-        field, _, wanted = term.partition("~")
-        if not wanted:
-            raise AlmaError("402119", "General error: invalid query format.")
-        for word in wanted.replace("_", " ").replace("+", " ").split() if field != "primary_id" else [wanted]:
-            # A search finds words, it is no test of equality: 0041 finds everybody whose ID has it inside.
-            parts.append(f"{_SEARCHED.get(field.strip(), 'record')} LIKE ?")
-            values.append(f"%{word}%")
-    return "WHERE " + " AND ".join(parts), tuple(values)
+    if since:
+        if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", since, re.ASCII):
+            raise AlmaError("402119", "General error: modify_date_from must be a date, yyyy-MM-dd.")
+        parts.append("modified >= ?")
+        values.append(since)
+    if q:
+        condition, more = searching.condition(q)
+        parts.append(condition)
+        values += more
+    if call.query.get("source_institution_code") or call.query.get("source_user_id"):
+        condition, more = _linked(memory, call)
+        parts.append(condition)
+        values += more
+    return f"WHERE {' AND '.join(parts)}" if parts else "", tuple(values)
 
 
-def _sub_page(memory, call, table, condition, values, name):
-    limit, offset = call.page()
-    total = memory.one(f"SELECT count(*) FROM {table} WHERE {condition}", values)
-    rows = memory.rows(f"SELECT record FROM {table} WHERE {condition} ORDER BY id LIMIT ? OFFSET ?",
-                       (*values, limit, offset))
-    found = {name: [json.loads(text) for (text,) in rows]} if rows else {}
-    return {**found, "total_record_count": total}
+def _linked(memory, call):
+    """Condition and values for users copied from another institution, or for one of them."""
+    source, who = call.query.get("source_institution_code", ""), call.query.get("source_user_id")
+    if source not in tables.NETWORK:
+        raise AlmaError("401651", "Source institution not valid or not part of fulfillment network.")
+    if not who:
+        return "instr(record, ?) > 0", [f'"source_institution_code":{json.dumps(source)}']
+    row = copied(memory, source, who)
+    if not row:
+        raise AlmaError("401861", "Source institution user with given identifier not found.")
+    return "id = ?", [row[0]]
 
 
-def _number(memory, call, identifier):
-    return find(memory, identifier, call.query.get("user_id_type", "all_unique"))[0]
-
-
-def loans(memory, call, identifier):
-    """Answers GET /users/{id}/loans: open loans unless asked for complete ones. Only reads."""
-    values = (_number(memory, call, identifier), call.query.get("loan_status", "active").upper())
-    page = _sub_page(memory, call, "loans", "user_id = ? AND status = ?", values, "item_loan")
-    return Answer(page, "item_loans")
-
-
-def requests(memory, call, identifier):
-    """Answers GET /users/{id}/requests: active ones unless asked for the history. Only reads."""
-    values = [_number(memory, call, identifier), call.query.get("status", "active").lower()]
-    condition = "user_id = ? AND status = ?"
-    if call.query.get("request_type"):
-        condition += " AND json_extract(record, '$.request_type') = ?"
-        values.append(call.query["request_type"])
-    page = _sub_page(memory, call, "requests", condition, tuple(values), "user_request")
-    return Answer(page, "user_requests")
-
-
-def fees(memory, call, identifier):
-    """Answers GET /users/{id}/fees in one status, ACTIVE unless asked otherwise. Only reads."""
-    number = _number(memory, call, identifier)
-    status = call.query.get("status", "ACTIVE").upper()
-    if status not in ("ACTIVE", "INDISPUTE", "EXPORTED", "CLOSED"):
-        raise AlmaError("401666", f"status parameter is not valid: {status}")
-    rows = memory.rows("SELECT record FROM fees WHERE user_id = ? AND status = ? ORDER BY id",
-                       (number, status))
-    if not rows:
-        return Answer({"total_record_count": 0, "total_sum": 0, "currency": None}, "fees")
-    found = [json.loads(text) for (text,) in rows]
-    for fee in found:
-        fee["link"] = call.link(f"users/{identifier}/fees/{fee['id']}")
-    total = round(sum(fee["balance"] for fee in found), 2)
-    whole = {"fee": found, "total_record_count": len(found), "total_sum": total, "currency": "USD"}
-    return Answer(whole, "fees")
+def authenticate(memory, call, identifier):
+    """Answers POST /users/{id}: checks a password, or fetches a copied user anew. Only reads."""
+    if call.query.get("op", "auth") == "refresh":
+        text = find(memory, identifier, call.query.get("user_id_type") or "all_unique", "401861")[1]
+        if "source_link_id" not in json.loads(text):
+            raise AlmaError("60229", "Failed to find linked account for user.")
+        return Answer(status=204)
+    number = number_of(memory, call, identifier)
+    known = json.loads(memory.one("SELECT hidden FROM users WHERE id = ?", (number,)))["password"]
+    said = call.query.get("password") or call.headers.get("exl-user-pw")
+    if call.query.get("op", "auth") != "auth" or not known or said != known:
+        raise AlmaError("401866", "User authentication failed")
+    return Answer(status=204)
