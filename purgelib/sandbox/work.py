@@ -1,16 +1,45 @@
 """Carries out submitted jobs in the background, a few users at a time; goes on after a restart."""
 
-import datetime
+import dataclasses
 import json
 import math
+import random
 import time
 
-from purgelib.sandbox import assumptions, obstacles, records, tables, updates, writing
+from purgelib.sandbox import assumptions, catalogue, clock, instances, purging, records, tables, updates, writing
 from purgelib.sandbox.clock import stamp
 from purgelib.sandbox.store import pack
 
-BATCH = 250
+# Other clients wait while a step runs: it ends after this many seconds, looked at after this many users.
+SECONDS, BATCH = .02, 20
 QUEUED_SHARE = .1
+_STUCK = ("job_never_ends", "job_fails_late")
+
+
+@dataclasses.dataclass
+class _Run:
+    """An unfinished instance: what it does, what goes wrong with it, and how far it is."""
+
+    id: str
+    job_id: str
+    status: str
+    wish: dict
+    act: str
+    fault: str
+    total: int | None
+    done: int
+    seen: int
+
+    @property
+    def reach(self):
+        """How many users it comes to before whatever goes wrong."""
+        return self.total // 2 if self.fault in _STUCK else self.total
+
+    @property
+    def is_stuck(self):
+        """Whether it will never do anything again, and never end."""
+        return self.fault == "job_never_ends" and self.total is not None and \
+            self.status == assumptions.RUNNING and self.done >= self.reach
 
 
 class Worker:
@@ -23,103 +52,121 @@ class Worker:
         self.open = True
 
     def step(self):
-        """Does what is due by now: at most one batch for every unfinished instance."""
+        """Does what is due by now: a short while of work, shared among the unfinished instances."""
         if not self.open:
             return
-        rows = self.store.rows("SELECT id, job_id, parameters, record FROM instances "
-                               "WHERE status IN (?, ?) ORDER BY number",
-                               (assumptions.QUEUED, assumptions.RUNNING))
-        self.open = bool(rows)
-        for instance_id, job_id, parameters, record in rows:
-            with self.store.transaction():
-                self._advance(instance_id, job_id, json.loads(parameters), json.loads(record))
+        tables.TABLES.use(self.store)
+        rows = self.store.rows("SELECT i.id, job_id, status, parameters, act, fault, total, done, seen "
+                               "FROM instances i JOIN runs r ON r.instance_id = i.id WHERE status IN (?, ?) "
+                               "ORDER BY number", instances.UNFINISHED)
+        runs = [_Run(*row[:3], json.loads(row[3]), *row[4:]) for row in rows]
+        runs = [run for run in runs if not run.is_stuck]
+        self.open = bool(runs)
+        for run in runs:
+            share = self._share(run)
+            if share >= QUEUED_SHARE:
+                with self.store.transaction():
+                    self._advance(run, share, time.monotonic() + SECONDS / len(runs))
 
-    def _advance(self, instance_id, job_id, parameters, record):
-        began = self._began.setdefault(instance_id, time.monotonic())
+    def _share(self, run):
+        began = self._began.setdefault(run.id, time.monotonic())
         seconds = self.settings["job_seconds"]
-        share = (time.monotonic() - began) / seconds if seconds else 1.0
-        if share < QUEUED_SHARE:
+        return min(1.0, (time.monotonic() - began) / seconds) if seconds else 1.0
+
+    def _advance(self, run, share, until):
+        before = (run.status, run.total, run.done, run.seen)
+        if run.status == assumptions.QUEUED:
+            run.status = assumptions.RUNNING
+            self._tell(run, start_time=stamp(self.store.clock.now()))
+        # However late it is, every step does something.
+        while run.total is None:
+            self._look_for_users(run)
+            if time.monotonic() >= until:
+                break
+        if run.total is None:
+            self._keep(run)
             return
-        total = self.store.one("SELECT count(*) FROM tasks WHERE instance_id = ?", (instance_id,))
-        done = self.store.one("SELECT count(outcome) FROM tasks WHERE instance_id = ?", (instance_id,))
-        due = min(total, math.ceil(total * min(1.0, share)), done + BATCH)
-        self._do(instance_id, job_id, parameters, done, due)
-        if record["status"]["value"] == assumptions.QUEUED:
-            record["start_time"] = stamp(self.store.clock.now())
-        self._report(record, instance_id, job_id, total, max(due, done), share >= 1.0)
+        due = min(run.reach, math.ceil(run.total * share))
+        while run.done < due:
+            self._do(run, min(due, run.done + BATCH))
+            if time.monotonic() >= until:
+                break
+        if share >= 1.0 and run.done >= run.reach and run.fault != "job_never_ends":
+            self._end(run)
+        elif before != (run.status, run.total, run.done, run.seen):
+            self._tell(run, progress=min(99, 100 * run.done // max(1, run.total)))
+        self._keep(run)
 
-    def _do(self, instance_id, job_id, parameters, done, due):
-        act = {assumptions.UPDATE_JOB_ID: self._update, assumptions.PURGE_JOB_ID: self._purge}.get(job_id)
-        tasks = self.store.rows("SELECT position, user_id FROM tasks WHERE instance_id = ? AND outcome "
-                                "IS NULL ORDER BY position LIMIT ?", (instance_id, max(0, due - done)))
-        for position, number in tasks:
-            text = self.store.one("SELECT record FROM users WHERE id = ?", (number,))
-            outcome = "gone" if not text else "done"
-            if text and act:
-                outcome = act(instance_id, parameters, number, json.loads(text))
-            self.store.do("UPDATE tasks SET outcome = ? WHERE instance_id = ? AND position = ?",
-                          (outcome, instance_id, position))
+    def _look_for_users(self, run):
+        """Settles a part of the users of a purge without a set, by the day on which it started."""
+        started = json.loads(self._text(run))["start_time"]
+        day = purging.last_day(run.wish, clock.parse(started).date())
+        found, run_seen = purging.of(self.store, run.wish, day, run.seen)
+        first = self.store.one("SELECT coalesce(max(position) + 1, 0) FROM tasks WHERE instance_id = ?", (run.id,))
+        self.store.db.executemany("INSERT INTO tasks VALUES (?, ?, ?, ?, NULL)",
+                                  [(run.id, first + n, *who) for n, who in enumerate(found)])
+        run.seen = run.seen if run_seen is None else run_seen
+        if run_seen is None:
+            run.total = first
 
-    def _update(self, instance_id, parameters, number, record):
+    def _do(self, run, top):
+        tasks = self.store.rows("SELECT t.position, t.user_id, u.record FROM tasks t LEFT JOIN users u "
+                                "ON u.id = t.user_id WHERE instance_id = ? AND position >= ? AND position < ? "
+                                "ORDER BY position", (run.id, run.done, top))
+        outcomes = [(self._outcome(run, *task), run.id, task[0]) for task in tasks]
+        self.store.db.executemany("UPDATE tasks SET outcome = ? WHERE instance_id = ? AND position = ?", outcomes)
+        run.done = top
+
+    def _outcome(self, run, position, number, text):
+        if text is None:
+            return "gone"
+        if run.fault == "job_fails" and position % 3 == 0:
+            return "failed: by order of a fault"
+        if run.act == "purge":
+            return purging.erase(self.store, run.id, run.wish, number, text)
+        return self._update(run, number, json.loads(text)) if run.act == "update" else "done"
+
+    def _update(self, run, number, record):
         before = json.loads(pack(record))
+        hidden = json.loads(self.store.one("SELECT hidden FROM users WHERE id = ?", (number,)))
         try:
-            by_hand = updates.apply(record, parameters, self.store.clock.now())
+            updates.apply(record, hidden, run.wish, self.store.clock.now(), random.Random(f"{run.id} {number}"))
         except updates.CannotApply as problem:
             return f"failed: {problem}"
         record = records.ordered(record)
-        hidden = json.loads(self.store.one("SELECT hidden FROM users WHERE id = ?", (number,)))
-        hidden["manual"] = sorted({*hidden["manual"], *by_hand})
         writing.save(self.store, number, record, hidden)
-        self.store.note("JOB", instance_id, record["primary_id"], writing.difference(before, record))
+        self.store.note("JOB", run.id, record["primary_id"], writing.difference(before, record))
         return "done"
 
-    def _purge(self, instance_id, parameters, number, record):
-        reason = self._why_not(parameters, number, record)
-        if reason:
-            return f"not purged: {reason}"
-        self.store.note("JOB", instance_id, record["primary_id"], obstacles.erase(self.store, number))
-        return "done"
+    def _end(self, run):
+        done, rest = self.store.row("SELECT coalesce(sum(outcome IS 'done'), 0), coalesce(sum(outcome IS NOT "
+                                    "'done'), 0) FROM tasks WHERE instance_id = ?", (run.id,))
+        failed = run.fault == "job_fails_late"
+        good = assumptions.DONE if run.total else assumptions.NOTHING_DONE
+        run.status = assumptions.ENDED_BADLY if failed else good
+        alert = {"value": "alert_general_success", "desc": "The job completed successfully. "
+                 "For more information view the report details."}
+        self._tell(run, end_time=stamp(self.store.clock.now()), counter=self._counters(run, done, rest),
+                   alert=[assumptions.BAD_ALERT if failed else alert],
+                   progress=100 * run.done // max(1, run.total) if failed else 100)
+        self._began.pop(run.id, None)
 
-    def _why_not(self, parameters, number, record):
-        if not record.get("purge_date"):
-            return "no purge date"
-        day = datetime.date.fromisoformat(record["purge_date"].rstrip("Z"))
-        # Compared from today's side: a purge date in the year 9999 leaves no room to add days to.
-        days = datetime.timedelta(days=_amount(parameters, assumptions.PURGE_DAYS))
-        limit = self.store.clock.today() - days
-        if day > limit or day == limit and not assumptions.BOUNDARY_DAY_INCLUDED:
-            return "purge date not reached"
-        waive = _amount(parameters, assumptions.PURGE_WAIVE)
-        return ", ".join(obstacles.of(self.store, number, waive))
-
-    def _report(self, record, instance_id, job_id, total, done, over):
-        finished = over and done >= total
-        status = assumptions.RUNNING
-        if finished:
-            status = assumptions.DONE if total else assumptions.NOTHING_DONE
-            record["end_time"] = stamp(self.store.clock.now())
-            record["counter"] = self._counters(instance_id, job_id)
-            record["alert"] = [{"value": "alert_general_success", "desc": "The job completed successfully. "
-                                "For more information view the report details."}]
-            self._began.pop(instance_id, None)
-        record["status"] = tables.code("systemJobStatus", status)
-        record["progress"] = 100 if finished else min(99, 100 * done // max(1, total))
-        record["status_date"] = f"{self.store.clock.today()}Z"
-        self.store.do("UPDATE instances SET status = ?, record = ? WHERE id = ?",
-                      (status, pack(record), instance_id))
-
-    def _counters(self, instance_id, job_id):
-        done, rest = self.store.row("SELECT coalesce(sum(outcome = 'done'), 0), coalesce(sum(outcome <> "
-                                    "'done'), 0) FROM tasks WHERE instance_id = ?", (instance_id,))
-        if job_id == assumptions.PURGE_JOB_ID:
-            # Like the old job's report, this one speaks only of those who were NOT purged.
-            return [{"type": assumptions.PURGE_COUNTER, "value": str(rest)}]
+    def _counters(self, run, done, rest):
+        if run.act == "purge":
+            # The report of a purge speaks only of those who were NOT purged.
+            return [{"type": catalogue.purge_settings(self.store)["counter"], "value": str(rest)}]
         return [{"type": assumptions.UPDATE_DONE, "value": str(done)},
                 {"type": assumptions.UPDATE_FAILED, "value": str(rest)}]
 
+    def _text(self, run):
+        return self.store.one("SELECT record FROM instances WHERE id = ?", (run.id,))
 
-def _amount(parameters, name):
-    try:
-        return float(parameters.get(name) or 0)
-    except ValueError:
-        return 0.0
+    def _tell(self, run, **changed):
+        """Writes down what clients see of an instance."""
+        record = {**json.loads(self._text(run)), **changed, "status": tables.code("systemJobStatus", run.status),
+                  "status_date": f"{self.store.clock.today()}Z"}
+        self.store.do("UPDATE instances SET status = ?, record = ? WHERE id = ?", (run.status, pack(record), run.id))
+
+    def _keep(self, run):
+        self.store.do("UPDATE runs SET total = ?, done = ?, seen = ? WHERE instance_id = ?",
+                      (run.total, run.done, run.seen, run.id))
