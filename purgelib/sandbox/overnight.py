@@ -19,17 +19,33 @@ KINDS = {"renewed": 25, "new_loan": 10, "new_request": 5, "new_disputed_fee": 5,
 
 
 def change(people, seed=31):
-    """Returns the people as they are now, and kind -> primary IDs; last night's list stays as it was."""
+    """Returns the people as they are now, and kind -> primary IDs; last night's list stays as it was.
+
+    Loans, fees and requests are numbered on the way: those of last night as the exports number them.
+    """
+    _number(people)
     dice = Dice(seed * 1000 + 2)
     places = [i for i, person in enumerate(people) if long_gone(person)]
     now, told = list(people), {}
     for kind, count in KINDS.items():
         chosen = dice.some(places, circulation.share_of(people, count))
-        places = [i for i in places if i not in set(chosen)]
+        taken = set(chosen)
+        places = [i for i in places if i not in taken]
         told[kind] = [people[i].record["primary_id"] for i in chosen]
         for i in chosen:
             now[i] = _ACTS[kind](dice, copy.deepcopy(people[i]))
-    return [person for person in now if person is not None], told
+    now = [person for person in now if person is not None]
+    _number(now)
+    return now, told
+
+
+def _number(people):
+    """Gives every fact that has no number yet the next one of its kind."""
+    for kind in ("loans", "fees", "requests"):
+        facts = [fact for person in people for fact in getattr(person, kind)]
+        first = 1 + max((fact["number"] for fact in facts if "number" in fact), default=-1)
+        for number, fact in enumerate((fact for fact in facts if "number" not in fact), start=first):
+            fact["number"] = number
 
 
 def _renewed(dice, person):

@@ -1,4 +1,8 @@
-"""The four reports of last night: columns and rows, for the Analytics API and for the export files."""
+"""The four reports of last night: columns and rows, for the Analytics API and for the export files.
+
+A row is made of what the API says of a user, fee, loan or request, whoever asks: `all_rows` for
+invented people, `nightly` for the people of a running sandbox.
+"""
 
 import datetime
 
@@ -25,16 +29,31 @@ COLUMNS = {
         ("Request Status", "varchar"), ("Request Date", "date"), ("Partner Name", "varchar")),
 }
 CURRENCY = "USD"
+# What of a user's record a row of the report is made of.
+OF_USER = ("primary_id", "first_name", "last_name", "user_group", "record_type", "account_type", "status",
+           "expiry_date", "purge_date", "campus_code", "user_role")
 
 
 def all_rows(people, seed=31):
     """Returns report -> rows; a cell is text, and None where Analytics has nothing."""
+    fees = [renderings.fee(fact, n) for n, (_, fact) in enumerate(numbered(people, "fees"))]
+    loans = [renderings.loan(fact, who, n) for n, (who, fact) in enumerate(numbered(people, "loans"))]
+    asked = [(fact, renderings.request(fact, who, n))
+             for n, (who, fact) in enumerate(numbered(people, "requests"))]
+    payers = [who for who, _ in numbered(people, "fees")]
     return {
-        "Users": [_user(p) for p in people] + ghosts(len(people), seed, share_of(people, 40)),
-        "Fines and Fees": _numbered(people, "fees", _fee),
-        "Loans": _numbered(people, "loans", _loan),
-        "Requests": _numbered(people, "requests", _request),
+        "Users": [user([p.record.get(name) for name in OF_USER]) for p in people]
+        + ghosts(len(people), seed, share_of(people, 40)),
+        "Fines and Fees": [row for who, one in zip(payers, fees, strict=True) for row in fee(who, one)],
+        "Loans": [loan(one["user_id"], one) for one in loans],
+        "Requests": [row for fact, one in asked
+                     for row in request(one["user_primary_id"], one, fact["partners"])],
     }
+
+
+def numbered(people, kind):
+    """Returns owner and fact for every fee, loan or request, in the order by which they are numbered."""
+    return [(person.record["primary_id"], fact) for person in people for fact in getattr(person, kind)]
 
 
 def ghosts(size, seed, count):
@@ -52,49 +71,49 @@ def ghosts(size, seed, count):
     return rows
 
 
-def _user(person):
-    record = person.record
-    texts = [record[name]["desc"] for name in ("record_type", "account_type", "status")]
-    return [record["primary_id"], record["first_name"] or None, record["last_name"], person.group,
-            tables.TABLES["UserGroups"][person.group], *texts, _day(person.expiry), _day(person.purge),
-            record["campus_code"]["value"], "Yes" if person.other_roles else "No"]
+def user(parts):
+    """Returns the row of a user, from the parts of the record named in OF_USER."""
+    primary_id, first, last, group, kind, account, status, expiry, purge, campus, roles = parts
+    others = any((role.get("role_type") or {}).get("value") != "200" for role in roles or [])
+    said = [(field or {}).get("desc") or None for field in (group, kind, account, status)]
+    return [primary_id or None, first or None, last or None, (group or {}).get("value") or None, *said,
+            _day(expiry), _day(purge), (campus or {}).get("value") or None, "Yes" if others else "No"]
 
 
-def _day(day):
-    return day.isoformat() if day else None
+def _day(text):
+    return text[:10] if text else None
 
 
-def _numbered(people, kind, make):
-    rows, number = [], 0
-    for person in people:
-        for fact in getattr(person, kind):
-            rows += make(person.record["primary_id"], fact, number)
-            number += 1
-    return rows
-
-
-def _fee(who, fact, number):
-    front = [who, renderings.fee_id(number), tables.TABLES["FineFeeType"][fact["type"]],
-             tables.TABLES["FineFeeStatus"][fact["status"]], str(fact["made"]), _money(fact["amount"])]
-    left, rows = fact["amount"], []
-    for step, (kind, cents) in enumerate(fact["paid"]):
+def fee(who, record):
+    """Returns the rows of a fine or fee: one for each transaction, or one alone."""
+    number = record["id"]
+    left, rows = _cents(record["original_amount"]), []
+    front = [who, number, record["type"]["desc"], record["status"]["desc"], _day(record["creation_time"]),
+             _money(left)]
+    for step, paid in enumerate(record.get("transaction") or []):
+        cents = _cents(paid["amount"])
         left -= cents
-        payment = f"{renderings.fee_id(number)}{step}"
-        rows.append([*front, payment, kind.capitalize(), _money(cents), _money(left), CURRENCY])
+        rows.append([*front, f"{number}{step}", paid["type"]["value"].capitalize(), _money(cents),
+                     _money(left), CURRENCY])
     return rows or [[*front, None, None, None, _money(left), CURRENCY]]
+
+
+def _cents(amount):
+    return round(amount * 100)
 
 
 def _money(cents):
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
-def _loan(who, fact, number):
-    return [[who, renderings.loan_id(number), fact["barcode"], "Active", str(fact["taken"]), str(fact["due"]),
-             fact["title"]]]
+def loan(who, record):
+    """Returns the row of an open loan."""
+    return [who, record["loan_id"], record["item_barcode"], "Active", _day(record["loan_date"]),
+            _day(record["due_date"]), record["title"]]
 
 
-def _request(who, fact, number):
-    words = {"RESOURCE_SHARING": "Resource sharing"}.get(fact["type"], fact["type"].capitalize())
-    status = fact["status"].replace("_", " ").capitalize()
-    front = [who, renderings.request_id(number), words, status, str(fact["made"])]
-    return [[*front, partner] for partner in fact["partners"] or (None,)]
+def request(who, record, partners):
+    """Returns the rows of an open request: one for each lending partner that may serve it, or one alone."""
+    said = [record[name].replace("_", " ").capitalize() for name in ("request_type", "request_status")]
+    front = [who, record["request_id"], *said, _day(record["request_date"])]
+    return [[*front, partner] for partner in partners or (None,)]

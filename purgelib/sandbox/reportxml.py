@@ -7,14 +7,19 @@ HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
 def rowset(report, columns, rows, headings=True):
-    """Returns the rowset of these rows; a cell without a value is left out altogether."""
-    lines = ['<rowset xmlns="urn:schemas-microsoft-com:xml-analysis:rowset">',
-             '<xsd:schema xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:saw-sql="urn:saw-sql" '
-             'targetNamespace="urn:schemas-microsoft-com:xml-analysis:rowset">',
-             '<xsd:complexType name="Row"><xsd:sequence>']
-    # Analytics puts a constant column 0 before those of the report.
-    lines += [_element(n, *column, report, headings) for n, column in enumerate([("0", "integer"), *columns])]
-    lines.append("</xsd:sequence></xsd:complexType></xsd:schema>")
+    """Returns the rowset of these rows; a cell without a value is left out altogether.
+
+    Without columns there is no schema: the API gives it with the first page only.
+    """
+    lines = ['<rowset xmlns="urn:schemas-microsoft-com:xml-analysis:rowset">']
+    if columns:
+        lines += ['<xsd:schema xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:saw-sql="urn:saw-sql" '
+                  'targetNamespace="urn:schemas-microsoft-com:xml-analysis:rowset">',
+                  '<xsd:complexType name="Row"><xsd:sequence>']
+        # Analytics puts a constant column 0 before those of the report.
+        lines += [_element(n, *column, report, headings)
+                  for n, column in enumerate([("0", "integer"), *columns])]
+        lines.append("</xsd:sequence></xsd:complexType></xsd:schema>")
     lines += [_row(row) for row in rows]
     return "\n".join([*lines, "</rowset>"])
 
@@ -33,8 +38,8 @@ def _row(row):
     return "<Row>" + "".join(f"<Column{n}>{escape(cell)}</Column{n}>" for n, cell in cells) + "</Row>"
 
 
-def whole(inside, finished=True, token=None):
-    """Returns the report around a rowset, as the API answers it."""
+def query_result(inside, finished=True, token=None):
+    """Returns what the API puts around a rowset; without one Analytics is still at work."""
     mark = f"<ResumptionToken>{token}</ResumptionToken>\n" if token else ""
-    return (f"{HEAD}<report><QueryResult>\n{mark}<IsFinished>{str(finished).lower()}</IsFinished>\n"
-            f"<ResultXml>\n{inside}\n</ResultXml>\n</QueryResult></report>\n")
+    result = f"<ResultXml>\n{inside}\n</ResultXml>" if inside else "<ResultXml/>"
+    return f"<QueryResult>\n{mark}<IsFinished>{str(finished).lower()}</IsFinished>\n{result}\n</QueryResult>"
