@@ -2,10 +2,13 @@
 
 import ast
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -157,6 +160,16 @@ def test_identifiers_with_signs_travel_in_the_address(folder, http):
     assert http.get(where.url + "/almaws/v1/users/a%2Fb%20c%40example.edu", timeout=5).ok
 
 
+def test_a_state_of_another_version_is_refused_with_a_word(folder):
+    sandbox.reset(folder, users=20)
+    with contextlib.closing(sqlite3.connect(folder / "alma.sqlite")) as db:
+        db.execute("DROP TABLE loans")
+    with pytest.raises(RuntimeError, match="another version of the sandbox"):
+        sandbox.ensure(folder)
+    sandbox.reset(folder, users=20)
+    assert sandbox.ensure(folder).pid
+
+
 def test_an_idle_server_ends_by_itself(folder):
     order = [sys.executable, "-m", "purgelib.sandbox", "--folder", str(folder), "--users", "20", "--idle-hours", "0"]
     assert subprocess.run(order, timeout=30, check=False).returncode == 0
@@ -170,11 +183,84 @@ def test_a_server_ends_when_its_folder_is_gone(folder):
         requests.get(where.url, timeout=2)
 
 
-def test_help_is_plain(capsys):
-    from purgelib.sandbox.__main__ import main
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert "--write-exports" in capsys.readouterr().out
+def busy(there, api, n, record):
+    """One of many clients: creates a user, changes it many times, reads others, deletes it; returns its statuses."""
+    mine = {**record, "primary_id": f"busy-{n}", "user_identifier": []}
+    said = [there.post(api, json=mine, timeout=30).status_code]
+    for m in range(10):
+        said.append(there.put(f"{api}/busy-{n}", json={**mine, "last_name": f"Turn {m}"}, timeout=30).status_code)
+        said.append(there.get(api, params={"limit": 100, "offset": m * 10}, timeout=30).status_code)
+        # Everybody writes this one: it must be some one's whole record, never a mixture.
+        both = {**record, "first_name": f"Name {n}", "last_name": f"Name {n}"}
+        said.append(there.put(f"{api}/exl_impl", json=both, timeout=30).status_code)
+        seen = there.get(f"{api}/exl_impl", timeout=30).json()
+        assert seen["first_name"] == seen["last_name"] and seen["full_name"].split(" ")[0] == "Name"
+    if n % 2:
+        said.append(there.delete(f"{api}/busy-{n}", timeout=30).status_code)
+    return said
+
+
+def test_many_clients_at_once_each_write_whole_and_in_the_ledger(folder, http):
+    where, clients = sandbox.ensure(folder, USERS), 32
+    api = where.url + "/almaws/v1/users"
+    record = http.get(api + "/exl_impl", timeout=5).json()
+
+    def one(n):
+        with requests.Session() as there:
+            there.trust_env = False
+            there.headers.update(http.headers)
+            return busy(there, api, n, record)
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        said = [status for found in pool.map(one, range(clients)) for status in found]
+    assert set(said) == {200, 204}
+    lines = http.get(where.url + "/sandbox/ledger", timeout=5).json()["ledger"]
+    assert [line["n"] for line in lines] == list(range(1, clients * 21 + clients // 2 + 1))
+    for n in range(clients):
+        mine = [line for line in lines if line["primary_id"] == f"busy-{n}"]
+        assert [line["method"] for line in mine] == ["POST", *["PUT"] * 10, *["DELETE"] * (n % 2)]
+        names = [line["changed"]["last_name"][1] for line in mine if line["method"] == "PUT"]
+        assert names == [f"Turn {m}" for m in range(10)]
+    health = http.get(where.url + "/sandbox/health", timeout=5).json()
+    assert health["crashes"] == 0
+    assert http.get(api, params={"q": "primary_id~busy"}, timeout=5).json()["total_record_count"] == clients // 2
+
+
+def test_a_night_passes_while_it_serves(folder, http):
+    where = sandbox.ensure(folder, USERS)
+    http.post(where.url + "/sandbox/clock", json={"set": "2026-11-22T23:59:59.9Z"}, timeout=5)
+    end = time.monotonic() + 20
+    while http.get(where.url + "/sandbox/health", timeout=5).json()["data_day"] != "2026-11-22":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_strange_requests_get_an_answer_and_crash_nothing(folder):
+    where = sandbox.ensure(folder, 60)
+    port = int(where.url.rsplit(":", 1)[1])
+    key = f"Authorization: apikey {sandbox.KEY}".encode()
+    paths = [b"/almaws/v1/users?limit=" + b"9" * 20_000, b"/almaws/v1/users/%00", b"/almaws/v1/users/%ff%fe?q=%zz",
+             b"/almaws/v1/users/\xc3\xa9\xff", b"/almaws/v1/users?q=last_name~\xff",
+             b"/almaws/v1/users/" + b"a" * 20_000, b"//", b"/almaws/v1", b"/almaws/v1/users/..%2f..", b"*",
+             b"http://other/almaws/v1/users", b"/sandbox/%00",
+             b"/almaws/v1/users?" + b"&".join(b"a%d=1" % n for n in range(3000))]
+    for path in paths:
+        for method in (b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"DELETE", b"TRACE"):
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as there:
+                there.sendall(method + b" " + path + b" HTTP/1.1\r\nHost: \xffa<b>\r\n" + key +
+                              b"\r\nAccept: \xff\r\nConnection: close\r\nContent-Length: 3\r\n\r\n\xff<{")
+                status = int(there.makefile("rb").readline().split()[1])
+            assert 200 <= status < 500, (method, path[:60], status)
+    assert requests.get(where.url + "/sandbox/health", timeout=5).json()["crashes"] == 0
+
+
+@pytest.mark.parametrize("form", [None, "application/x-www-form-urlencoded", "text/plain", "application/octet-stream"])
+def test_a_body_is_taken_for_what_it_looks_like(folder, http, form):
+    where = sandbox.ensure(folder, 60)
+    api, headers = where.url + "/almaws/v1/users/exl_impl", {"Content-Type": form} if form else {}
+    for accept in ("application/json", "application/xml"):
+        body = http.get(api, headers={"Accept": accept}, timeout=5).content
+        assert http.put(api, data=body, headers={**headers, "Accept": accept}, timeout=5).status_code == 200
 
 
 def test_it_imports_nothing_else_of_purgelib():

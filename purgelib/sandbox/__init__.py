@@ -4,6 +4,7 @@
     sandbox.stop(folder)                stops it, keeps its state
     sandbox.reset(folder)               stops it and forgets everybody
 
+By itself: ``python -m purgelib.sandbox --help``; what tests may order of it: door.py, faults.py.
 It imports nothing else of purgelib: it is the ground truth against which the rest is tested.
 """
 
@@ -26,15 +27,6 @@ from purgelib.sandbox.tokens import token
 __all__ = ["KEY", "READ_ONLY_KEY", "Where", "ensure", "reset", "stop"]
 # Kept so that a server which outlives us is no forgotten child, and one which ended leaves no zombie.
 _started = []
-# Runs the sandbox under a bare `purgelib`: the server needs none of the rest, which is slow to load.
-_ALONE = """
-import sys, types
-package = types.ModuleType("purgelib")
-package.__path__ = [sys.argv.pop(1)]
-sys.modules["purgelib"] = package
-from purgelib.sandbox.__main__ import main
-sys.exit(main())
-"""
 _STATE = ("alma.sqlite", "alma.sqlite-wal", "alma.sqlite-shm", "server.json", "server.log")
 
 
@@ -123,16 +115,16 @@ def _serving(folder):
 
 def _start(folder, users, seed):
     _stop(folder)
-    home = pathlib.Path(__file__).parents[1]
-    order = [sys.executable, "-c", _ALONE, str(home), "--folder", str(folder), "--users", str(users),
+    order = [sys.executable, "-m", "purgelib.sandbox", "--folder", str(folder), "--users", str(users),
              "--seed", str(seed)]
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(order, cwd=home.parent, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(order, cwd=pathlib.Path(__file__).parents[2], stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log, start_new_session=True)
     _started.append(process)
     where = _wait(folder, 60, process)
     if not where:
-        raise RuntimeError(f"the sandbox did not start; see {folder / 'server.log'}")
+        said = (folder / "server.log").read_text(errors="replace").splitlines()[-1:]
+        raise RuntimeError(f"the sandbox did not start; see {folder / 'server.log'}: {''.join(said)}")
     return where
 
 

@@ -1,85 +1,157 @@
 """The front of the sandbox: finds who answers a call, keeps writes whole, and dresses the answer for HTTP."""
 
-import contextlib
+import dataclasses
 import json
+import logging
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from purgelib.sandbox import analytics, clock, door, envelope, faults, routes, xmlform
-from purgelib.sandbox.calls import Answer, Call
+from purgelib.sandbox import (
+    analytics,
+    assumptions,
+    clock,
+    door,
+    envelope,
+    faults,
+    gate,
+    gateway,
+    meddling,
+    nightly,
+    routes,
+    tables,
+    xmlform,
+)
+from purgelib.sandbox.calls import Answer
 from purgelib.sandbox.envelope import AlmaError
-from purgelib.sandbox.gate import Gate
 from purgelib.sandbox.work import Worker
+
+log = logging.getLogger("purgelib.sandbox")
 
 
 class Sandbox:
-    """A pretend Alma as a function from call to answer, and as an ASGI application."""
+    """A pretend Alma as a function from call to answer."""
 
     def __init__(self, store, about=None):
         self.store = store
         self.about = about or {}
-        self.settings = store.get("settings")
-        self.gate = Gate(self.settings)
+        self.settings = _settings(store)
+        self.gate = gate.Gate(self.settings, store.clock)
         self.faults = faults.Faults()
         self.worker = Worker(store, self.settings)
         self.calls = 0
+        # Answers that failed for a reason that nobody ordered; tests want none.
+        self.crashes = 0
+        self._day = None
 
     def respond(self, call):
         """Returns status, headers and body for a call, and the fault that was asked for, if any."""
         self.calls += 1
-        fault = None
+        tables.TABLES.use(self.store)
         if not self.about:
-            # Without a server nobody else lets the jobs go on.
+            # Without a server nobody else lets jobs and nights go on.
             self.worker.step()
+            self.pass_night()
+        fault = None
         try:
-            if call.path.startswith("/sandbox/"):
+            if not call.is_alma:
                 answer = door.answer(self, call)
             else:
                 self.gate.check(call)
                 fault = self.faults.due(call)
-                answer = self._act(call, fault)
+                answer = self._meddled(call, fault)
+            body = _body(call, answer)
         except AlmaError as error:
             answer = self._refusal(call, error)
-        return answer.status, self._headers(call, answer), _body(call, answer), fault
+            body = answer.content
+        except Exception:
+            self.crashes += 1
+            log.exception("%s %s failed within the sandbox itself", call.method, call.path)
+            answer = self._refusal(call, AlmaError(assumptions.CRASH, "Internal server error.", 500))
+            body = answer.content
+        return answer.status, self._headers(call, answer), body, fault
 
-    def _act(self, call, fault):
-        if fault and fault.before:
-            raise fault.error()
+    def pass_night(self):
+        """Lets the night come over Analytics when the clock has passed midnight."""
+        today = self.store.clock.today()
+        if today != self._day:
+            self._day = today
+            nightly.run_if_due(self.store)
+
+    def _meddled(self, call, fault):
+        """Carries the call out, with whatever other people do right before or right after it."""
+        if not fault or not fault.do.startswith(meddling.KINDS):
+            return self._faulty(call, fault)
+        who = meddling.whom(self.store, call)
+        if fault.do.endswith("_before"):
+            self._meddle(fault, who)
+            return self._faulty(call, fault)
+        try:
+            return self._faulty(call, fault)
+        finally:
+            self._meddle(fault, who)
+
+    def _meddle(self, fault, who):
+        fault.refused += not meddling.meddle(self.store, fault.do, who, fault.change)
+
+    def _faulty(self, call, fault):
+        if not fault:
+            return self._act(call)
+        refusal = fault.refusal()
+        if refusal:
+            raise refusal
+        if fault.do in ("html_before", "cut_before"):
+            return gateway.page(fault.status)
+        if fault.do == "still_loading":
+            return analytics.still_loading(call)
+        call.fault = fault.do
+        answer = self._act(call, lie=fault.do == "lie")
+        if fault.do == "error_after":
+            raise gate.trouble(fault.status)
+        if fault.do == "html_after":
+            return gateway.page(fault.status)
+        return gateway.nonsense() if fault.do == "garbage" else answer
+
+    def _act(self, call, lie=False):
+        if call.method == "OPTIONS" and routes.verbs_of(call.path):
+            return Answer(status=204, headers={"Allow": ", ".join(routes.verbs_of(call.path))})
+        if call.method in ("GET", "HEAD"):
+            call = call if call.method == "GET" else dataclasses.replace(call, method="GET")
+            act, parts = routes.find(call)
+            return act(self.store, call, *parts)
         act, parts = routes.find(call)
-        call.fault = fault.do if fault else ""
-        if fault and fault.do == "still_loading":
-            return analytics.still_loading()
-        if call.method == "GET":
+        with self.store.transaction():
             answer = act(self.store, call, *parts)
-        else:
-            with self.store.transaction():
-                answer = act(self.store, call, *parts)
-                if fault and fault.do == "lie":
-                    self.store.undo()
-            self.worker.open = True
-        if fault and fault.do == "error_after":
-            raise fault.error()
+            if lie:
+                self.store.undo()
+        self.worker.open = True
         return answer
 
     def _refusal(self, call, error):
         tracking = envelope.tracking_id(self.store.clock.now(), self.calls)
-        if call.wants_json and not error.always_xml:
+        if not call.is_alma or call.wants_json and not error.always_xml:
             text, media = envelope.as_json(error, tracking), "application/json"
         else:
             text, media = envelope.as_xml(error, tracking), "application/xml"
-        return Answer(text.encode(), status=error.status, media=media)
+        return Answer(text.encode(), status=error.status, media=media, headers=error.headers)
 
     def _headers(self, call, answer):
-        as_json = call.wants_json or call.path.startswith("/sandbox/")
+        as_json = call.wants_json or not call.is_alma
         media = answer.media or ("application/json" if as_json else "application/xml")
         headers = {"Date": clock.http_date(self.store.clock.now()), "Server": "Layer7-API-Gateway",
-                   "X-Request-ID": f"sandbox{self.calls}"}
+                   "X-Request-ID": envelope.request_id(self.calls)}
         if answer.status != 204:
             headers["Content-Type"] = f"{media};charset=UTF-8"
-        if not call.path.startswith("/sandbox/"):
+        if call.is_alma and answer.media != "text/html":
             headers["X-Exl-Api-Remaining"] = str(self.gate.remaining)
-        return headers
+        return {**headers, **answer.headers} if answer.headers else headers
+
+
+def _settings(store):
+    """Returns the settings kept; those that the state of an earlier version lacks are as by default."""
+    kept = store.get("settings") or {}
+    whole = {**assumptions.SETTINGS, **kept}
+    if whole != kept:
+        with store.transaction():
+            store.put("settings", whole)
+    return whole
 
 
 def _body(call, answer):
@@ -87,42 +159,6 @@ def _body(call, answer):
         return b""
     if isinstance(answer.content, bytes):
         return answer.content
-    if call.wants_json or call.path.startswith("/sandbox/"):
+    if call.wants_json or not call.is_alma:
         return json.dumps(answer.content, ensure_ascii=False, separators=(",", ":")).encode()
     return xmlform.write(answer.name, answer.content)
-
-
-async def _read(request):
-    # The raw path: an identifier may hold a slash, written as %2F.
-    path = request.scope["raw_path"].decode("ascii").split("?")[0]
-    host = request.headers.get("host", "127.0.0.1")
-    return Call(request.method, path, dict(request.query_params), dict(request.headers),
-                await request.body(), f"http://{host}")
-
-
-def create(store, about=None):
-    """Returns the sandbox over this store as an ASGI application; its `sandbox` is the plain function."""
-    sandbox = Sandbox(store, about)
-
-    async def application(scope, receive, send):
-        if scope["type"] == "lifespan":
-            return await _live(receive, send)
-        call = await _read(Request(scope, receive))
-        status, headers, body, fault = sandbox.respond(call)
-        if fault:
-            await fault.wait()
-            if fault.do == "cut_after":
-                return fault.cut(scope)
-        await Response(body, status, headers)(scope, receive, send)
-
-    application.sandbox = sandbox
-    return application
-
-
-async def _live(receive, send):
-    with contextlib.suppress(Exception):
-        while True:
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return

@@ -19,7 +19,7 @@ class Clock:
         self.set(start)
 
     def set(self, moment):
-        """Sets the clock to this moment (a datetime with zone)."""
+        """Sets the clock to this moment (a datetime in UTC), be it past or to come."""
         self._start = moment
         self._zero = time.monotonic()
 
@@ -37,9 +37,9 @@ class Clock:
 
 
 def parse(text):
-    """Returns the moment of an ISO text; without a zone it is UTC."""
+    """Returns the moment of an ISO text in UTC, which is also what a text without a zone means."""
     moment = datetime.datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return moment.astimezone(datetime.UTC) if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def stamp(moment):

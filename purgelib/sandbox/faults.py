@@ -1,55 +1,100 @@
-"""Scripted faults: what may go wrong between a client and Alma, on demand."""
+"""What may go wrong between a client and Alma, on demand: scripted ("the 7th PUT"), or by seed and rate.
 
-import asyncio
+A rule names a kind (`do`) and whom it concerns: `method`, and `path`, a part of the path. It acts from the
+`nth` call that fits on, `times` times; or, with `rate`, on each that fits by dice of its own, thrown from
+`seed` and the number of the call, so that the same calls meet the same faults again.
+"""
+
 import dataclasses
+import random
+import re
+from urllib.parse import unquote
 
+from purgelib.sandbox import gate
 from purgelib.sandbox.envelope import AlmaError
-from purgelib.sandbox.gate import too_fast
 
-KINDS = ("error_before", "error_after", "cut_after", "lie", "slow", "throttle", "still_loading")
+KINDS = {
+    "error_before": "the gateway's error (status) instead of the act",
+    "error_after": "the gateway's error (status) although it was done",
+    "html_before": "a page of HTML (status, 502 unless told) instead of the act",
+    "html_after": "a page of HTML (status, 502 unless told) although it was done",
+    "cut_before": "the connection is closed, nothing was done",
+    "cut_after": "the connection is closed, it was done",
+    "truncate": "it was done; half of the answer, then the connection is closed (chunked: without a length)",
+    "garbage": "it was done; 200 with a body that is neither JSON nor XML",
+    "slow": "the answer comes so many seconds later",
+    "lie": "a success that changed nothing",
+    "throttle": "429 PER_SECOND_THRESHOLD",
+    "daily": "429 DAILY_THRESHOLD",
+    "unauthorized": "a moment in which the key is not known",
+    "still_loading": "Analytics: no rows yet",
+    "edit_before": "somebody edits the user before the act (change: the fields)",
+    "edit_after": "somebody edits the user right after the answer (change: the fields)",
+    "re_create_before": "the user is deleted and somebody else gets the ID, before the act",
+    "re_create_after": "the user is deleted and somebody else gets the ID, right after the answer",
+    "delete_before": "somebody deletes the user before the act",
+    "job_fails": "start of a job: a third of its users fail, as its counters say",
+    "job_never_ends": "start of a job: it stops half way and runs for ever",
+    "job_fails_late": "start of a job: half of its users are done, then it fails as a whole",
+    "set_loses_members": "members added, a set made of another, or start of a job: a third is lost",
+}
+# Kinds that concern only some calls; the others pass by uncounted.
+_ABOUT_A_USER = re.compile("(GET|PUT|DELETE|POST) /almaws/v1/users/(?!operation/)[^/]+(/.*)?")
+_ONLY = {
+    "lie": re.compile("(POST|PUT|DELETE) .*"),
+    "still_loading": re.compile("GET /almaws/v1/analytics/reports/?"),
+    **dict.fromkeys((kind for kind in KINDS if kind.startswith("job_")),
+                    re.compile("POST (/almaws/v1/conf/jobs/[^/]+|/sandbox/purge-user-records)/?")),
+    "set_loses_members": re.compile("POST /almaws/v1/conf/((sets|jobs)/[^/]+/?|sets/?[?]from_logical_set)"),
+    **dict.fromkeys((kind for kind in KINDS if kind.startswith(("edit_", "re_create_", "delete_"))), _ABOUT_A_USER),
+}
+_REFUSALS = {"throttle": gate.too_fast, "daily": gate.quota_spent, "unauthorized": gate.unknown_key}
+_METHODS = ("", "GET", "POST", "PUT", "DELETE")
 
 
 @dataclasses.dataclass
 class Fault:
-    """One rule: from the nth call that fits on, so many times, do this."""
+    """One rule: what goes wrong, for whom, and when."""
 
     do: str
     method: str = ""
     path: str = ""
     nth: int = 1
-    times: int = 1
+    times: int | None = None
+    rate: float | None = None
+    seed: int = 1
     seconds: float = 0.0
+    status: int = 0
+    chunked: bool = False
+    change: dict = dataclasses.field(default_factory=dict)
     seen: int = 0
-
-    @property
-    def before(self):
-        """Whether the call is refused without being carried out."""
-        return self.do in ("error_before", "throttle")
+    acted: int = 0
+    # How often Alma did not let a colleague do what was ordered, or there was nobody to do it to.
+    refused: int = 0
 
     def fits(self, call):
         """Counts a call that fits and says whether it is this rule's turn."""
-        if self.method and self.method != call.method or self.path not in call.path:
+        only = _ONLY.get(self.do)
+        # Who writes a rule need not know how a client writes signs in an address.
+        if self.method not in ("", call.method) or self.path not in f"{call.path} {unquote(call.path)}" or \
+                only and not only.fullmatch(_told(call)):
             return False
         self.seen += 1
-        return self.nth <= self.seen < self.nth + self.times
+        if self.rate is None:
+            return self.nth <= self.seen < self.nth + (1 if self.times is None else self.times)
+        # Once it has acted often enough it rests.
+        return self.seen >= self.nth and (self.times is None or self.acted < self.times) and \
+            random.Random(self.seed * 1_000_003 + self.seen).random() < self.rate
 
-    def error(self):
-        """Returns what the client is told instead of the truth."""
-        if self.do == "throttle":
-            return too_fast()
-        return AlmaError("GENERAL_ERROR", "General error with the API Gateway - please retry later.", 500)
+    def refusal(self):
+        """Returns what the client is told instead of the act, or None when this kind carries it out."""
+        if self.do == "error_before":
+            return gate.trouble(self.status)
+        return _REFUSALS[self.do]() if self.do in _REFUSALS else None
 
-    async def wait(self):
-        """Lets the client wait, after the act and before the answer."""
-        if self.seconds:
-            await asyncio.sleep(self.seconds)
-
-    def cut(self, scope):
-        """Closes the connection without a word; the act itself was done."""
-        cut = scope.get("extensions", {}).get("sandbox.cut")
-        if not cut:
-            raise ConnectionResetError("the sandbox cut the connection")
-        cut()
+    def shown(self):
+        """Returns the rule as GET /sandbox/faults shows it."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value not in ("", None, {})}
 
 
 class Faults:
@@ -59,14 +104,59 @@ class Faults:
         self.rules = []
 
     def add(self, entries):
-        """Puts rules in force; an unknown kind or field is refused."""
-        known = {field.name for field in dataclasses.fields(Fault)} - {"seen"}
-        for entry in entries:
-            if entry.get("do") not in KINDS or set(entry) - known:
-                raise AlmaError("SANDBOX", f"Not a fault of this sandbox: {entry}; kinds: {', '.join(KINDS)}")
-        self.rules += [Fault(**entry) for entry in entries]
+        """Puts rules in force, all or none; an unknown kind or field or a wrong value is refused."""
+        if not isinstance(entries, list):
+            raise _refused(entries, "faults are a list of objects")
+        self.rules += [_read(entry) for entry in entries]
 
     def due(self, call):
-        """Returns the rule whose turn it is with this call, or None."""
-        turns = [rule for rule in self.rules if rule.fits(call)]
-        return turns[0] if turns else None
+        """Returns the rule whose turn it is with this call, or None; at a page of staff only jobs can fail."""
+        if not self.rules:
+            return None
+        turns = [rule for rule in self.rules if (call.is_alma or rule.do.startswith("job_")) and rule.fits(call)]
+        if not turns:
+            return None
+        turns[0].acted += 1
+        return turns[0]
+
+
+def _told(call):
+    made_of = "?from_logical_set" if call.query.get("from_logical_set") else ""
+    return f"{call.method} {call.path}{made_of}"
+
+
+def _refused(entry, why):
+    return AlmaError("SANDBOX", f"Not a fault of this sandbox: {entry}: {why}")
+
+
+def _whole(low, high=10 ** 9):
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _share(high):
+    return lambda value: type(value) in (int, float) and 0 <= value <= high
+
+
+_FIELDS = {
+    "do": (lambda value: isinstance(value, str) and value in KINDS, f"one of {', '.join(KINDS)}"),
+    "method": (lambda value: value in _METHODS, "GET, POST, PUT or DELETE"),
+    "path": (lambda value: isinstance(value, str), "a part of the path"),
+    "nth": (_whole(1), "a whole number from 1"), "times": (_whole(1), "a whole number from 1"),
+    "rate": (_share(1), "a number from 0 to 1"), "seed": (_whole(0), "a whole number"),
+    "seconds": (_share(3600), "a number from 0 to 3600"),
+    "status": (_whole(500, 599), "an HTTP status from 500 to 599"),
+    "chunked": (lambda value: isinstance(value, bool), "true or false"),
+    "change": (lambda value: isinstance(value, dict), "an object of fields"),
+}
+
+
+def _read(entry):
+    if not isinstance(entry, dict) or "do" not in entry:
+        raise _refused(entry, "a rule is an object with `do`")
+    for name, value in entry.items():
+        if name not in _FIELDS:
+            raise _refused(entry, f"no field {name!r}; there are {', '.join(_FIELDS)}")
+        right, wanted = _FIELDS[name]
+        if not right(value):
+            raise _refused(entry, f"{name!r} must be {wanted}")
+    return Fault(**entry)

@@ -8,9 +8,16 @@ from purgelib.sandbox import clock
 
 TABLES = """
 CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE users (id INTEGER PRIMARY KEY, key TEXT UNIQUE, primary_id TEXT, first_name TEXT, last_name TEXT,
-    user_group TEXT, modified TEXT, record TEXT, hidden TEXT);
+CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, primary_id TEXT,
+    first_name TEXT, last_name TEXT, user_group TEXT, modified TEXT, record TEXT, hidden TEXT);
 CREATE INDEX users_by_last_name ON users (last_name, first_name, key);
+CREATE INDEX users_by_group ON users (user_group);
+CREATE INDEX users_by_change ON users (modified);
+CREATE INDEX users_by_first_name ON users (first_name, last_name, key);
+CREATE VIRTUAL TABLE words USING fts5 (primary_id, first_name, middle_name, last_name, email, phone_number,
+    job_category, identifiers, birth_date, user_group, campus_code, block_type, id_type, note_text, note_type,
+    statistic_category, tokenize = "unicode61 remove_diacritics 2");
+CREATE TABLE purged (n INTEGER PRIMARY KEY, primary_id TEXT, day TEXT, record TEXT);
 CREATE TABLE identifiers (value TEXT, id_type TEXT, user_id INTEGER);
 CREATE INDEX identifiers_by_value ON identifiers (value);
 CREATE INDEX identifiers_by_user ON identifiers (user_id);
@@ -20,13 +27,17 @@ CREATE TABLE fees (id TEXT PRIMARY KEY, user_id INTEGER, status TEXT, balance RE
 CREATE INDEX fees_by_user ON fees (user_id);
 CREATE TABLE requests (id TEXT PRIMARY KEY, user_id INTEGER, status TEXT, record TEXT);
 CREATE INDEX requests_by_user ON requests (user_id);
+CREATE TABLE deposits (id TEXT PRIMARY KEY, user_id INTEGER, status TEXT, record TEXT);
+CREATE INDEX deposits_by_user ON deposits (user_id);
 CREATE TABLE sets (id TEXT PRIMARY KEY, name TEXT UNIQUE, record TEXT);
 CREATE TABLE members (set_id TEXT, user_id INTEGER, PRIMARY KEY (set_id, user_id)) WITHOUT ROWID;
 CREATE INDEX members_by_user ON members (user_id);
 CREATE TABLE instances (id TEXT PRIMARY KEY, number INTEGER, job_id TEXT, submitted TEXT, status TEXT,
     parameters TEXT, record TEXT);
+CREATE TABLE runs (instance_id TEXT PRIMARY KEY, act TEXT, fault TEXT, total INTEGER, done INTEGER, seen INTEGER);
 CREATE TABLE tasks (instance_id TEXT, position INTEGER, user_id INTEGER, primary_id TEXT, outcome TEXT,
     PRIMARY KEY (instance_id, position)) WITHOUT ROWID;
+CREATE INDEX tasks_by_user ON tasks (user_id);
 CREATE TABLE reports (report TEXT, position INTEGER, cells TEXT,
     PRIMARY KEY (report, position)) WITHOUT ROWID;
 CREATE TABLE ledger (n INTEGER PRIMARY KEY, time TEXT, method TEXT, path TEXT, primary_id TEXT,
