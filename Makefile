@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # The machine's own certificates, where it has any: many universities look into TLS with their own.
 UV := .venv/bin/uv $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 
-.PHONY: help env demo lab desk tidy test test-long browser notebooks sample bench lock clean
+.PHONY: help env demo lab desk tidy test test-long browser foreign notebooks sample bench lock clean
 
 help:
 	@echo "make demo        the whole way on invented people and a pretend Alma"
@@ -39,15 +39,20 @@ desk: env
 tidy: env
 	@$(PY) -m purgelib tidy
 
-test: env browser
+test: env browser foreign
 	$(PY) -m pytest -q -n 2 --dist loadfile
 
-test-long: env browser
+test-long: env browser foreign
 	$(PY) -m pytest -q -n 2 --dist loadfile -m "long or not long"
 
 # Chromium is Debian's package; where it cannot be had, the browser tests say so and are skipped, but not in CI.
 browser:
 	@command -v chromium >/dev/null || tests/chromium.sh
+
+# Other people's Alma clients, in an environment of their own: the sandbox must be Alma to them.
+foreign: env .foreign/.made
+.foreign/.made: tests/foreign/requirements.lock tests/foreign/environment.sh | .venv/.made
+	@tests/foreign/environment.sh $(UV)
 
 notebooks: env
 	$(PY) tests/record_notebooks.py
@@ -57,11 +62,14 @@ sample: env
 
 bench: env
 	$(PY) benchmarks/reading.py
+	$(PY) benchmarks/sandbox.py
 
 lock: env
 	$(UV) pip compile -q --universal --python-version 3.11 --extra test --generate-hashes --no-header \
 	    --no-annotate pyproject.toml -o requirements.lock
 	$(PY) tests/pins.py
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    tests/foreign/requirements.in -o tests/foreign/requirements.lock
 
 clean: env
 	$(PY) -m purgelib clean
