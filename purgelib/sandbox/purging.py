@@ -79,5 +79,6 @@ def sentence(wish, groups, types):
     group = f"user group {groups.get(wish['user_group'], wish['user_group'])}" if wish["user_group"] else \
         "all user groups"
     waive = wish["waive"]
+    days = "day" if wish["days"] == 1 else "days"
     amount = f"{waive:.0f}" if math.isclose(waive, round(waive)) else f"{waive:.2f}"
-    return f"record type {who}, {group}, {wish['days']} days after the purge date, waive threshold {amount}"
+    return f"record type {who}, {group}, {wish['days']} {days} after the purge date, waive threshold {amount}"
