@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-TEXTS = [ROOT / name for name in ("README.md", "SAFETY.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/sample/README.md")]
+TEXTS = [ROOT / name for name in ("README.md", "SAFETY.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/sample/README.md",
+                                "purgelib/sandbox/README.md")]
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -70,3 +71,15 @@ def test_precautions_are_numbered_without_a_gap():
 
 def test_the_screenshot_is_a_picture():
     assert (ROOT / "notebooks" / "choosing.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_of_the_sandbox_names_its_keys_and_orders_what_it_takes():
+    from purgelib.sandbox import gate, trying
+
+    text = (ROOT / "purgelib" / "sandbox" / "README.md").read_text()
+    assert set(re.findall(r"`(sandbox-key-[a-z-]+)`", text)) == set(gate.KEYS)
+    orders = re.findall(r"curl -d '([^']+)' +localhost:8080(/sandbox/\w+)", text)
+    assert len(orders) == text.count("curl -d")
+    alma = trying.Tried(users=20)
+    for body, where in orders:
+        assert alma.ask("POST", where, body.encode()).status == 200, body
