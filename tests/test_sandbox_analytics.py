@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import sqlite3
 
 import pytest
 from lxml import etree
@@ -327,7 +328,20 @@ def test_a_night_is_made_once_and_over_a_whole_week_too(fresh):
     assert nightly.run_if_due(fresh.store) and not nightly.run_if_due(fresh.store)
     assert str(nightly.data_day(fresh.store)) == "2026-11-28"
     fresh.store.clock.advance(-3 * DAY)
-    assert not nightly.run_if_due(fresh.store)
+    assert nightly.run_if_due(fresh.store) and str(nightly.data_day(fresh.store)) == "2026-11-25"
+
+
+def test_a_night_that_failed_is_made_up_for(fresh, monkeypatch):
+    def locked(_memory):
+        raise sqlite3.OperationalError("database is locked")
+
+    fresh.store.clock.advance(DAY)
+    with monkeypatch.context() as patched:
+        patched.setattr(nightly, "_write", locked)
+        with pytest.raises(sqlite3.OperationalError):
+            fresh.sandbox.pass_night()
+    fresh.sandbox.pass_night()
+    assert str(nightly.data_day(fresh.store)) == "2026-11-22"
 
 
 def pay(alma, who, fee, **query):

@@ -151,8 +151,3 @@ def test_a_stricter_policy_takes_from_those_purged_earlier_and_a_looser_one_brin
     assert full[0][2]["contact_info"]["email"] and not statistics[0][2]["contact_info"]["email"]
     assert statistics[0][0] == plain["primary_id"] != nameless[0][0]
     assert nameless == looser == loosest and none == []
-
-
-def test_an_unknown_policy_counts_as_the_default(alma):
-    rule(alma, "KEEP_CALM")
-    assert forgetting.policy(alma.store) == "KEEP_STATISTICS"

@@ -373,7 +373,8 @@ def test_what_failed_within_a_write_has_not_been_written(fresh, monkeypatch):
 
 @pytest.mark.parametrize("wish", [
     {"per_second": "3"}, {"per_second": -1}, {"per_second": True}, {"job_throttle": 1}, {"job_seconds": "long"},
-    {"latency": None}, {"delete_policy": "KEEP"}, {"speed": 3}, {"daily_remaining": 1.5}, {"latency": 1, "no": 2}])
+    {"latency": None}, {"delete_policy": "KEEP"}, {"speed": 3}, {"daily_remaining": 1.5}, {"latency": 1, "no": 2},
+    *({"purge_job": {**assumptions.SETTINGS["purge_job"], "id": taken}} for taken in ("M148", "S9106", "x"))])
 def test_settings_are_checked_and_changed_all_or_none(fresh, wish):
     before = fresh.ask("GET", "/sandbox/settings").json
     assert fresh.ask("POST", "/sandbox/settings", wish).code == "SANDBOX"
@@ -387,6 +388,15 @@ def test_a_new_delete_policy_reaches_back_and_other_settings_do_not(fresh, monke
     assert reached == []
     fresh.ask("POST", "/sandbox/settings", {"delete_policy": "FULLY_REMOVE"})
     assert reached == ["FULLY_REMOVE"]
+
+
+def test_settings_that_could_not_be_kept_are_not_in_force(fresh, monkeypatch):
+    def fails(_store):
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(door.forgetting, "retroact", fails)
+    assert fresh.ask("POST", "/sandbox/settings", {"delete_policy": "FULLY_REMOVE"}).status == 500
+    assert fresh.sandbox.settings["delete_policy"] == fresh.store.get("settings")["delete_policy"] == "KEEP_STATISTICS"
 
 
 def test_settings_that_an_older_state_lacks_are_as_by_default(fresh):

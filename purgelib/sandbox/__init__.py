@@ -8,6 +8,7 @@ By itself: ``python -m purgelib.sandbox --help``; what tests may order of it: do
 It imports nothing else of purgelib: it is the ground truth against which the rest is tested.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -55,7 +56,7 @@ def ensure(folder, users=12_000, seed=31):
         if where:
             return where
         # One that holds the lock but does not answer is starting up or stuck; wait for it, then end it.
-        return _wait(folder, 5) if _serving(folder) and _wait(folder, 5) else _start(folder, users, seed)
+        return (_serving(folder) and _wait(folder, 5)) or _start(folder, users, seed)
 
 
 def stop(folder):
@@ -115,8 +116,8 @@ def _serving(folder):
 
 def _start(folder, users, seed):
     _stop(folder)
-    order = [sys.executable, "-m", "purgelib.sandbox", "--folder", str(folder), "--users", str(users),
-             "--seed", str(seed)]
+    order = [sys.executable, "-m", "purgelib.sandbox", "--users", str(users), "--seed", str(seed),
+             "--folder", str(folder)]
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(order, cwd=pathlib.Path(__file__).parents[2], stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=log, start_new_session=True)
@@ -139,16 +140,28 @@ def _wait(folder, seconds, process=None):
 
 
 def _stop(folder):
-    known = _known(folder)
-    for sign, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        # One that has just begun to start holds the lock a moment before it tells its process.
+        _until(lambda: not _serving(folder) or _known(folder), 5)
+        known = _known(folder)
         if not known or not _serving(folder):
-            return
-        try:
+            break
+        with contextlib.suppress(ProcessLookupError):
             # The lock is held, so the process that wrote server.json is alive: the pid is not reused.
             os.kill(known["pid"], sign)
-        except ProcessLookupError:
-            return
-        end = time.monotonic() + patience
-        while _serving(folder) and time.monotonic() < end:
-            time.sleep(0.02)
-        _started[:] = [process for process in _started if process.poll() is None]
+        _until(lambda: not _serving(folder), 5)
+    _bury(folder)
+
+
+def _until(done, seconds):
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def _bury(folder):
+    """Waits for the end of our own server of this folder; the lock was free a moment before."""
+    for process in [one for one in _started if one.args[-1] == str(folder)]:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+    _started[:] = [process for process in _started if process.poll() is None]

@@ -88,7 +88,7 @@ def _parser():
                     "12,000 people on a free port and forgets everything when it ends.")
     _people(parser.add_argument_group("the people"))
     _place(parser.add_argument_group("where"))
-    _behaviour(parser.add_argument_group("how it behaves (kept in the state)"))
+    _behaviour(parser.add_argument_group("how it behaves (kept in the state, but for the faults)"))
     other = parser.add_argument_group("instead of serving")
     other.add_argument("--write-exports", type=pathlib.Path, metavar="DIR",
                        help="write last night's export files there, and end")

@@ -122,14 +122,14 @@ def _still_loading(memory, cursor):
     return times < wanted
 
 
-def still_loading(call=None):
+def still_loading(call):
     """Returns what Analytics says while it is not ready: no rows, not finished, and no token either."""
     return _answer(call, None, False, None)
 
 
 def _answer(call, inside, finished, token):
     query = reportxml.query_result(inside, finished, token)
-    if call and call.wants_json:
+    if call.wants_json:
         # Alma's JSON holds the XML as a text, under the name that its own tools give to "any element".
         return Answer({"anies": [f'<?xml version="1.0" encoding="UTF-16"?>\n{query}']}, "report")
     return Answer(f"{reportxml.HEAD}<report>{query}</report>\n".encode(), media="application/xml")

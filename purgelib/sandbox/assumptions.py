@@ -4,7 +4,7 @@ A client must not rely on any of it. Look jobs up by name, read counters by what
 an unknown status as not finished.
 """
 
-# --- The job "Purge users" (November 2025): id, parameter names and counters were not found in public.
+# --- The job "Purge users" of November 2025: nobody has published what it is called, takes and counts in the API.
 PURGE_JOB_ID = "M9105"
 PURGE_JOB_NAME = "Purge users"
 PURGE_DAYS = "PURGE_Users_Days_After_Purge_Date"
@@ -36,7 +36,8 @@ ROLES_WITH_PARAMETERS = ("21", "32", "51")
 # The scope of a role is the institution or a library; the scopes of blocks, notes and statistics leave no trace
 # in the record. Letters, e-mails, the cloud identity provider, PRODUCT and FieldType have no effect here, and
 # neither has a parameter that nobody knows. Several letters or libraries in one value are parted by commas.
-# A role or statistic that is there already is not added twice; one that is missing is no failure when removed.
+# A statistic, or a role with the same scope and dates, is not added twice; one that is missing is no failure
+# when removed.
 # Fields that the job sets count as set by hand, so that a PUT of an external user keeps them.
 
 # --- Jobs. A set that does not exist, a text of more than this many characters and a senseless number:
@@ -77,7 +78,7 @@ QUERY_FIELDS = {
     "birth_date": ("date", "birth_date"), "expiry_date": ("date", "expiry_date"), "purge_date": ("date", "purge_date"),
     "status_date": ("date", "status_date"),
 }
-# Operator -> what is asked; those in the second row take no value. Words count in any case.
+# Operator -> what is asked; those in the last row take no value. Words count in any case.
 QUERY_OPERATORS = {
     "equals": "=", "not_equals": "<>", "less_than": "<", "before": "<", "greater_than": ">", "after": ">",
     "contains": "contains", "contain": "contains", "begins_with": "begins",
@@ -164,11 +165,12 @@ TOKEN_HOURS, TOKENS_KEPT = 24, 500
 # The first calls for a report that are still loading are counted anew every night.
 # The reports hold open loans and open requests only, and fees of every status. A policy that became stricter shows
 # on those purged before the sandbox began only after the next night.
-# --- XML. An element that the object does not have is ignored, so are entries of a list outside their wrapper.
+# --- XML. An element that the object does not have is ignored; an entry of a list outside its wrapper is
+# a wrong shape.
 # The statuses of a request are written in the words of the XSD, which JSON does not have.
 
 # --- Configuration. PUT of a code table changes and adds the rows sent, and leaves the others as they are.
-# A row that is not enabled is still accepted where its code is used already; a new description shows on users
+# A row that is not enabled is accepted all the same; a new description shows on users
 # when they are next written. Which tables are customizable, patron facing and of which subsystem is a choice.
 # An unknown table, scope or language is refused with this; every table belongs to the whole institution.
 WRONG_TABLE = "40166411"

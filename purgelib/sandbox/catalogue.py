@@ -33,7 +33,12 @@ _SCHEDULED = (OLD_PURGE, Job("S9301", "Users - Anonymize historical records", "S
 
 def purge_settings(memory):
     """Returns what this sandbox takes "Purge users" to be: id, name, parameters, counter. Only reads."""
-    return (memory.get("settings") or {}).get("purge_job") or assumptions.SETTINGS["purge_job"]
+    return memory.get("settings")["purge_job"]
+
+
+def is_free(job_id):
+    """Says whether this can be the id of "Purge users": of the right form, and that of no other job."""
+    return bool(_FORM.fullmatch(job_id)) and job_id not in {one.id for one in (*_OTHERS, *_SCHEDULED)}
 
 
 def jobs(memory):

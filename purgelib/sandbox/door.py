@@ -9,7 +9,7 @@
     GET    /sandbox/faults              the rules in force, how many calls fitted and how often each acted
     POST   /sandbox/faults              one rule or a list of them [faults.py]; DELETE takes all away
     GET    /sandbox/settings            the settings [assumptions.SETTINGS]; POST changes some of them
-    GET    /sandbox/truth               what Analytics of last night does not know
+    GET    /sandbox/truth               what the Analytics of the first day does not know, and hidden links
     GET    /sandbox/outcomes            what a job did to everybody (instance)
     POST   /sandbox/obstacles           {"primary_id": "...", "md_editor": 1}: a hidden fact that keeps a
                                         user from being deleted [obstacles.HIDDEN]; 0 takes it away
@@ -19,7 +19,7 @@
 import datetime
 import json
 
-from purgelib.sandbox import assumptions, clock, forgetting, frontpage, nightly, obstacles, purgepage
+from purgelib.sandbox import assumptions, catalogue, clock, forgetting, frontpage, nightly, obstacles, purgepage
 from purgelib.sandbox.calls import Answer
 from purgelib.sandbox.envelope import AlmaError
 
@@ -83,9 +83,7 @@ def _add_faults(sandbox, call):
         rules = json.loads(call.body or b"[]")
     except (ValueError, RecursionError):
         raise AlmaError("SANDBOX", "The rules are no JSON.") from None
-    if isinstance(rules, dict):
-        rules = rules["faults"] if set(rules) == {"faults"} else [rules]
-    sandbox.faults.add(rules)
+    sandbox.faults.add([rules] if isinstance(rules, dict) else rules)
     return {"faults": len(sandbox.faults.rules)}
 
 
@@ -105,13 +103,13 @@ def _set_settings(sandbox, call):
 def change_settings(sandbox, wish):
     """Changes some settings, now and in the state kept; returns all. Refuses as `check_settings` does."""
     check_settings(wish)
+    with sandbox.store.transaction():
+        sandbox.store.put("settings", {**sandbox.settings, **wish})
+        if "delete_policy" in wish:
+            forgetting.retroact(sandbox.store)
     sandbox.settings.update(wish)
     if "daily_remaining" in wish:
         sandbox.gate.begin_day()
-    with sandbox.store.transaction():
-        sandbox.store.put("settings", sandbox.settings)
-        if "delete_policy" in wish:
-            forgetting.retroact(sandbox.store)
     return sandbox.settings
 
 
@@ -124,6 +122,8 @@ def check_settings(wish):
             raise AlmaError("SANDBOX", f"The setting {name} is wrong: {value}")
         if name == "delete_policy" and value not in forgetting.POLICIES:
             raise AlmaError("SANDBOX", f"delete_policy is one of {', '.join(forgetting.POLICIES)}")
+        if name == "purge_job" and not catalogue.is_free(value["id"]):
+            raise AlmaError("SANDBOX", "The id of purge_job is a letter and digits that no other job has.")
 
 
 def _is_like(default, value):

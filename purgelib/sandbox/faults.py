@@ -22,16 +22,16 @@ KINDS = {
     "cut_after": "the connection is closed, it was done",
     "truncate": "it was done; half of the answer, then the connection is closed (chunked: without a length)",
     "garbage": "it was done; 200 with a body that is neither JSON nor XML",
-    "slow": "the answer comes so many seconds later",
+    "slow": "the answer comes so many `seconds` later, which every other kind may have as well",
     "lie": "a success that changed nothing",
     "throttle": "429 PER_SECOND_THRESHOLD",
     "daily": "429 DAILY_THRESHOLD",
     "unauthorized": "a moment in which the key is not known",
     "still_loading": "Analytics: no rows yet",
     "edit_before": "somebody edits the user before the act (change: the fields)",
-    "edit_after": "somebody edits the user right after the answer (change: the fields)",
+    "edit_after": "somebody edits the user right after the act (change: the fields)",
     "re_create_before": "the user is deleted and somebody else gets the ID, before the act",
-    "re_create_after": "the user is deleted and somebody else gets the ID, right after the answer",
+    "re_create_after": "the user is deleted and somebody else gets the ID, right after the act",
     "delete_before": "somebody deletes the user before the act",
     "job_fails": "start of a job: a third of its users fail, as its counters say",
     "job_never_ends": "start of a job: it stops half way and runs for ever",
@@ -45,7 +45,7 @@ _ONLY = {
     "still_loading": re.compile("GET /almaws/v1/analytics/reports/?"),
     **dict.fromkeys((kind for kind in KINDS if kind.startswith("job_")),
                     re.compile("POST (/almaws/v1/conf/jobs/[^/]+|/sandbox/purge-user-records)/?")),
-    "set_loses_members": re.compile("POST /almaws/v1/conf/((sets|jobs)/[^/]+/?|sets/?[?]from_logical_set)"),
+    "set_loses_members": re.compile("POST /almaws/v1/conf/(sets/[^/?]+/?[?](add|replace)|jobs/[^/]+/?|sets/?[?]made)"),
     **dict.fromkeys((kind for kind in KINDS if kind.startswith(("edit_", "re_create_", "delete_"))), _ABOUT_A_USER),
 }
 _REFUSALS = {"throttle": gate.too_fast, "daily": gate.quota_spent, "unauthorized": gate.unknown_key}
@@ -121,8 +121,9 @@ class Faults:
 
 
 def _told(call):
-    made_of = "?from_logical_set" if call.query.get("from_logical_set") else ""
-    return f"{call.method} {call.path}{made_of}"
+    made = call.query.get("from_logical_set") or call.query.get("combine")
+    kind = call.query.get("op", "").removesuffix("_members") if "/sets/" in call.path else "made" if made else ""
+    return f"{call.method} {call.path}{kind and '?' + kind}"
 
 
 def _refused(entry, why):

@@ -17,9 +17,8 @@ _STATISTICS = ("user_group", "job_category", "user_statistic", "status", "status
 
 
 def policy(memory):
-    """Returns the policy in force; an unknown word in the settings counts as the default. Only reads."""
-    chosen = (memory.get("settings") or {}).get("delete_policy")
-    return chosen if chosen in POLICIES else assumptions.SETTINGS["delete_policy"]
+    """Returns the policy in force. Only reads."""
+    return memory.get("settings")["delete_policy"]
 
 
 def keep(memory, number):

@@ -37,9 +37,9 @@ def spoken(moment):
 
 def _shown(memory, call, job_id, text):
     record = json.loads(text)
-    # An instance outlives the number of its job, which is a setting.
+    # The id of the purge job is a setting; instances of before keep the old one, and are found by ALL.
     job = catalogue.jobs(memory).get(job_id) or \
-        catalogue.Job(job_id, assumptions.PURGE_JOB_NAME, "MANUAL", "USER", "purge")
+        catalogue.Job(job_id, catalogue.purge_settings(memory)["name"], "MANUAL", "USER", "purge")
     return {**record, "job_info": catalogue.info(call, job),
             "link": call.link(f"conf/jobs/{job_id}/instances/{record['id']}")}
 

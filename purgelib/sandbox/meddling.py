@@ -24,9 +24,8 @@ _PHONE = {"phone_number": "555-0199", "preferred": False, "preferred_sms": False
 def whom(store, call):
     """Returns the record of the user that a call to /users/{id} is about, or None. Only reads."""
     identifier = unquote(call.path.removeprefix("/almaws/v1/users/").partition("/")[0])
-    kind = call.query.get("user_id_type")
     try:
-        return _shown(store, identifier, {"user_id_type": kind} if kind else {})
+        return _kept(store, identifier, call.query.get("user_id_type") or "all_unique")
     except AlmaError:
         return None
 
@@ -50,8 +49,8 @@ def meddle(store, kind, record, change):
     return True
 
 
-def _shown(store, identifier, query=None):
-    return json.loads(users.get(store, _call("GET", query={**(query or {}), "format": "json"}), identifier).content)
+def _kept(store, identifier, kind="PRIMARY_ID"):
+    return json.loads(users.find(store, identifier, kind)[1])
 
 
 def _call(method, body=None, query=None):
@@ -61,7 +60,7 @@ def _call(method, body=None, query=None):
 
 
 def _edit(store, record, change):
-    record = _shown(store, record["primary_id"])
+    record = _kept(store, record["primary_id"])
     if not change:
         change = {"user_note": [*record["user_note"], _NOTE], "expiry_date": _in_years(store, 1), "contact_info": {
             **record["contact_info"], "phone": [*record["contact_info"]["phone"], _PHONE]}}
@@ -75,7 +74,7 @@ def _delete(store, record, _change):
 
 def _re_create(store, record, change):
     try:
-        _shown(store, record["primary_id"])
+        _kept(store, record["primary_id"])
     except AlmaError:
         pass  # the client itself has deleted it, and the ID is free
     else:

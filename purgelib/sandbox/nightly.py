@@ -23,12 +23,13 @@ def data_day(memory):
 
 
 def run_if_due(memory):
-    """Makes the reports anew when a night has passed since they were made; says whether it did. Writes.
+    """Makes the reports anew when the night before is not the one that they show; says whether it did. Writes.
 
     Called right after midnight, or after the clock was moved over it, when all is still as in the evening.
     """
     evening = memory.clock.today() - datetime.timedelta(days=1)
-    if evening <= data_day(memory):
+    # The clock may also have been set back.
+    if evening == data_day(memory):
         return False
     with memory.transaction():
         _write(memory)

@@ -19,7 +19,7 @@ def keep(query, old, new, sent, hidden):
     _keep_roles(query, old, new)
     if old["account_type"]["value"] != "EXTERNAL":
         return
-    override = {word.strip() for word in query.get("override", "").split(",")}
+    override = _named(query)
     for name in PROTECTED:
         stays = name in hidden["manual"] or _is_empty(sent.get(name))
         if stays and not {name, _IN_XML.get(name)} & override:
@@ -33,10 +33,14 @@ def keep(query, old, new, sent, hidden):
 def keep_pin(query, old, pin, hidden):
     """Returns the PIN after a PUT: an empty one changes nothing, a manual one stays unless overridden."""
     external = old["account_type"]["value"] == "EXTERNAL"
-    named = "pin_number" in query.get("override", "")
+    named = "pin_number" in _named(query)
     if external and named:
         return pin
     return hidden["pin"] if not pin or external and "pin_number" in hidden["manual"] else pin
+
+
+def _named(query):
+    return {word.strip() for word in query.get("override", "").split(",")}
 
 
 def _keep_own(old, new):

@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import time
 
 import filelock
@@ -41,9 +40,6 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self):
         """Ends the server at Ctrl-C and at SIGTERM; the process goes on to its own end."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
         before = {sign: signal.signal(sign, self.handle_exit) for sign in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -97,6 +93,9 @@ def serve(place, wish):
         return False
     try:
         listener = _listen(place, wish.port)
+        if place.told:
+            # Told before the people are invented, so that whoever wants to stop it knows which process it is.
+            _write(place.told, json.dumps({"pid": os.getpid(), "port": listener.getsockname()[1]}))
         with contextlib.closing(open_state(place.state, wish.users, wish.seed)) as store:
             asyncio.run(_run(place, store, listener, wish))
     finally:
@@ -113,7 +112,8 @@ def serve_for_a_while(wish):
 def _listen(place, port):
     # The port of last time comes first, so that notebooks which know it go on working.
     wishes = [port] if port else [_last_port(place), 0]
-    for wish in wishes:
+    while wishes:
+        wish = wishes.pop(0)
         # Named as TCP, or asyncio does not switch off Nagle's algorithm and every answer waits 40 ms.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -121,12 +121,12 @@ def _listen(place, port):
             listener.bind(("127.0.0.1", wish))
         except OSError:
             listener.close()
-            if wish == wishes[-1]:
+            if not wishes:
                 raise
         else:
-            listener.listen(512)
-            return listener
-    return None
+            break
+    listener.listen(512)
+    return listener
 
 
 def _last_port(place):
@@ -145,10 +145,8 @@ async def _run(place, store, listener, wish):
     config = uvicorn.Config(application, http=CuttingProtocol, ws="none", lifespan="off", log_level="warning",
                             access_log=False, date_header=False, server_header=False, proxy_headers=False,
                             timeout_graceful_shutdown=1)
-    server, port = Server(config), listener.getsockname()[1]
-    if place.told:
-        _write(place.told, json.dumps({"pid": os.getpid(), "port": port}))
-    _say(port)
+    server = Server(config)
+    _say(listener.getsockname()[1])
     tasks = [asyncio.create_task(_work(sandbox)), asyncio.create_task(_keep(place, sandbox, server, wish))]
     await server.serve(sockets=[listener])
     for task in tasks:

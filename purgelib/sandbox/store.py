@@ -60,7 +60,6 @@ class Store:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.clock = clock.Clock()
-        self._noted = []
         if self.rows("SELECT 1 FROM sqlite_master WHERE name = 'state'") and self.get("clock"):
             self.clock.set(clock.parse(self.get("clock")))
 
@@ -95,7 +94,8 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self
-            self._write_clock(ahead=True)
+            if self.db.in_transaction:
+                self.put("clock", (self.clock.now() + clock.AHEAD).isoformat())
         except BaseException:
             self.db.execute("ROLLBACK")
             raise
@@ -104,8 +104,10 @@ class Store:
             self.db.execute("COMMIT")
 
     def undo(self):
-        """Takes back everything done in the running transaction."""
+        """Takes back everything done in the running transaction, but no number that was given out comes again."""
+        given = self.rows("SELECT name, value FROM state WHERE name LIKE 'last\\_%' ESCAPE '\\'")
         self.db.execute("ROLLBACK")
+        self.db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", given)
 
     def get(self, name, default=None):
         """Returns a value of the state by name. Only reads."""
@@ -127,21 +129,12 @@ class Store:
         self.do("INSERT INTO ledger (time, method, path, primary_id, changed) VALUES (?, ?, ?, ?, ?)",
                 (clock.stamp(self.clock.now()), method, path, primary_id, pack(changed)))
 
-    def keep_clock(self, ahead=True):
+    def keep_clock(self):
         """Writes down the clock, so that a restart goes on from here."""
         with self.transaction():
-            self._write_clock(ahead)
-
-    def _write_clock(self, ahead):
-        if self.db.in_transaction:
-            moment = self.clock.now() + (clock.AHEAD if ahead else clock.AHEAD * 0)
-            self.put("clock", moment.isoformat())
+            pass
 
     def close(self):
         """Writes down the exact time and closes the file."""
-        with self.transaction():
-            pass
-        self.db.execute("BEGIN")
-        self._write_clock(ahead=False)
-        self.db.execute("COMMIT")
+        self.put("clock", self.clock.now().isoformat())
         self.db.close()

@@ -46,7 +46,7 @@ class Tried:
         whole = where if where.startswith("/") else f"/almaws/v1/{where}"
         call = Call(method, whole, {k: str(v) for k, v in query.items()}, headers, data)
         status, said, body, fault = self.sandbox.respond(call)
-        if fault and fault.do.startswith("cut_"):
+        if fault and (fault.do.startswith("cut_") or fault.do == "truncate" and not body):
             raise ConnectionResetError("the sandbox cut the connection")
         if fault and fault.do == "truncate":
             body = body[:(len(body) + 1) // 2]

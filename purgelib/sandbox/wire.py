@@ -19,6 +19,8 @@ def create(store, about=None):
         if scope["type"] == "lifespan":
             return await _live(receive, send)
         call = await _read(scope, receive)
+        if call is None:
+            return None
         status, headers, body, fault = sandbox.respond(call)
         if call.is_alma and sandbox.settings["latency"]:
             await asyncio.sleep(sandbox.settings["latency"])
@@ -41,6 +43,9 @@ async def _read(scope, receive):
     parts, more = [], True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            # Half a body is no request.
+            return None
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     body = b"".join(parts)

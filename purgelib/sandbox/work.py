@@ -155,6 +155,8 @@ class Worker:
         if run.act == "purge":
             # The report of a purge speaks only of those who were NOT purged.
             return [{"type": catalogue.purge_settings(self.store)["counter"], "value": str(rest)}]
+        if run.act != "update":
+            return []
         return [{"type": assumptions.UPDATE_DONE, "value": str(done)},
                 {"type": assumptions.UPDATE_FAILED, "value": str(rest)}]
 
