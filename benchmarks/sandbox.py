@@ -96,6 +96,8 @@ def first_answer(folder, users):
     process = subprocess.Popen(order, stdout=subprocess.DEVNULL)
     try:
         while not (folder / "server.json").exists():
+            if process.poll() is not None:
+                raise RuntimeError(f"the sandbox ended with {process.returncode} before it answered")
             time.sleep(0.005)
         asked(f"http://127.0.0.1:{json.loads((folder / 'server.json').read_text())['port']}", ["/sandbox/health"])
         return time.perf_counter() - start
@@ -164,6 +166,8 @@ def measure(where):
     other = multiprocessing.Process(target=canned, args=(read(where.url, paths[0]), port), daemon=True)
     other.start()
     while not port.value:
+        if not other.is_alive():
+            raise RuntimeError("the canned server ended before it told its port")
         time.sleep(0.01)
     ours, plain = rate(where.url, calls), rate(f"http://127.0.0.1:{port.value}", calls)
     other.terminate()

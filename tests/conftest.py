@@ -178,6 +178,12 @@ def hasty(monkeypatch):
     monkeypatch.setattr(tenacity.nap, "time", types.SimpleNamespace(sleep=lambda seconds: None))
 
 
+@pytest.fixture
+def plain(alma):
+    """An External graduate of the test's own `alma`, a sandbox in memory, without anything that stands in the way."""
+    return alma.ask("GET", f"users/{alma.store.get('differences')['renewed'][0]}").json
+
+
 def typed(sealed):
     """What a person types to have this plan carried out."""
     return guards.to_be_typed(sealed.header)

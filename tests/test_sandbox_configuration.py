@@ -1,17 +1,16 @@
 """The configuration: who the institution is, its libraries, code tables that may be changed, mapping tables."""
 
 import json
-import os
-import pathlib
 
 import pytest
+from contract_schemas import CONTRACT, needs_contract
 from lxml import etree
 
 from purgelib.sandbox import calls, codetables, founding, tables, trying
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 
-SCHEMAS = pathlib.Path(os.environ.get("ALMA_CONTRACT_DIR",
-                                      pathlib.Path(__file__).parents[2] / "shared" / "alma")) / "schemas"
-needs_contract = pytest.mark.skipif(not SCHEMAS.is_dir(), reason="Alma's schemas are not here")
+UPDATE_JOB = f"conf/jobs/{UPDATE_JOB_ID}"
+SCHEMAS = CONTRACT / "schemas"
 
 
 @pytest.fixture
@@ -147,7 +146,7 @@ def moved(alma, who):
     wanted = {"set_id": made, "job_name": "Move", "UPDATE_User_Information_UserGroup_Active": "true",
               "UPDATE_User_Information_UserGroup_Value": "GRAD2021"}
     body = {"parameter": [{"name": {"value": name}, "value": value} for name, value in wanted.items()]}
-    assert alma.ask("POST", "conf/jobs/M148", body, op="run").status == 200
+    assert alma.ask("POST", UPDATE_JOB, body, op="run").status == 200
     for _ in range(5):
         alma.ask("GET", "users")
     assert alma.ask("GET", f"users/{who}").json["user_group"]["value"] == "GRAD2021"

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import time
 
 import pytest
 
@@ -373,6 +374,14 @@ def test_a_truncated_answer_ends_in_the_middle(url, chunked):
     there.close()
     got = caught.value.partial
     assert whole.startswith(got) and (chunked or len(got) == (len(whole) + 1) // 2)
+
+
+def test_a_slow_answer_comes_as_late_as_ordered(url):
+    door(url, "POST", "faults", {"do": "slow", "path": ME, "seconds": 0.3})
+    there, start = http.client.HTTPConnection(url, timeout=10), time.monotonic()
+    there.request("GET", "/almaws/v1/" + ME, headers=KEYED)
+    assert there.getresponse().status == 200 and time.monotonic() - start >= 0.3
+    there.close()
 
 
 def test_no_fault_counts_as_a_crash(url):

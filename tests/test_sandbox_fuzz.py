@@ -5,101 +5,25 @@ The short run is the same every time and belongs to `make test`; the long ones (
 
 import contextlib
 import copy
-import datetime
 import functools
 import http.client
-import itertools
 import json
-import types
 import urllib.parse
 
 import contract
 import hypothesis
 import pytest
-import requests
 import schemathesis
-from contract import needs_contract
-from hypothesis import stateful
+from contract_schemas import needs_contract, resolve
+from fuzzing import ACCEPTS, Asked, COUNT, LONG, real_words, SHORT, sized, UPDATE_JOB
 from hypothesis import strategies as st
 from lxml import etree
 from schemathesis import GenerationMode
 
-from purgelib import sandbox
-from purgelib.sandbox import assumptions, gate, routes, tables, trying
-from purgelib.sandbox.reports import COLUMNS, FOLDER
+from purgelib.sandbox import assumptions, gate, routes
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 
 pytestmark = needs_contract
-# How many cases for an operation; the hostile and the stories take a share of it.
-SHORT, LONG = 40, 400
-# New names and ids: the same in every run, and never twice in one.
-COUNT = itertools.count(1)
-ACCEPTS = ("application/json", "application/xml", "*/*", "application/json, */*;q=0.1")
-HEALTHY = tuple(hypothesis.HealthCheck)
-
-
-def sized(number, length):
-    """Returns hypothesis's settings: the short run is the same every time, the long one never; no clock watched."""
-    return hypothesis.settings(max_examples=number, derandomize=length == SHORT, database=None, deadline=None,
-                               suppress_health_check=HEALTHY, phases=(hypothesis.Phase.generate,))
-
-
-# ---- The sandbox over HTTP
-
-class Asked:
-    """A sandbox as a process of its own; every answer goes to the judge, who collects what is wrong."""
-
-    def __init__(self, folder):
-        self.folder, self.found, self.answers = folder, {}, 0
-        self.where = sandbox.ensure(folder, users=200)
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.door("POST", "settings", {"job_seconds": 0.02, "job_throttle": False})
-
-    def door(self, method, what, body=None):
-        answer = self.session.request(method, f"{self.where.url}/sandbox/{what}", json=body, timeout=20)
-        answer.raise_for_status()
-        return answer.json()
-
-    def alma(self, method, path, body=None, **query):
-        """Asks as a decent client."""
-        return self.send({"method": method, "url": f"{self.where.url}/almaws/v1/{path}", "json": body, "params": query})
-
-    def send(self, request, accept="application/json"):
-        """Sends one request of any kind and lets the judge hear the answer."""
-        self.answers += 1
-        headers = {**(request.pop("headers", None) or {}), "Authorization": f"apikey {gate.KEY}", "Accept": accept}
-        try:
-            answer = self.session.request(**request, headers=headers, timeout=20, allow_redirects=False)
-        except requests.RequestException as error:
-            self.note(f"{request['method']} {request['url']}: no answer: {type(error).__name__}", request)
-            return None
-        path, _, query = answer.request.path_url.partition("?")
-        self.judge(answer.request.method, path, query, headers, answer.status_code, answer.headers, answer.content)
-        return answer
-
-    def judge(self, method, path, query, headers, status, told, body):
-        first = {key: words[0] for key, words in urllib.parse.parse_qs(query, errors="replace").items()}
-        call = types.SimpleNamespace(method=method, path=path, query=first,
-                                     headers={key.lower(): text for key, text in headers.items()})
-        for one in contract.problems(call, status, dict(told), body):
-            self.note(one, f"{path}?{query}"[:200])
-
-    def note(self, problem, example):
-        self.found.setdefault(problem, example)
-
-    def told(self):
-        """Returns all that was found since last asked, a line for each problem."""
-        lines = [f"{problem}   e.g. {str(example)[:300]}" for problem, example in sorted(self.found.items())]
-        self.found.clear()
-        crashes = self.door("GET", "health").get("crashes")
-        return "\n".join([*lines, *([f"crashes: {crashes}"] if crashes else [])])
-
-    def close(self):
-        self.session.close()
-        sandbox.stop(self.folder)
-        for process in sandbox._started:
-            if process.pid == self.where.pid:
-                process.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -110,66 +34,14 @@ def asked(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def words(asked):
-    """Real words for the parameters and fields, so that not every call ends at `not found`."""
-    users = [one["primary_id"] for one in asked.alma("GET", "users", limit=100).json()["user"]]
-    made = [asked.alma("POST", "conf/sets", {"name": f"Fuzz {n}"}).json()["id"] for n in range(3)]
-    for one in made[:2]:
-        asked.alma("POST", f"conf/sets/{one}", {"members": {"member": [{"id": who} for who in users[10:14]]}},
-                   op="add_members")
-    sets = made + [one["id"] for one in asked.alma("GET", "conf/sets", set_type="LOGICAL").json()["set"]]
-    body = {"parameter": [{"name": {"value": "set_id"}, "value": made[0]},
-                          {"name": {"value": "job_name"}, "value": "Fuzz"}]}
-    started = asked.alma("POST", "conf/jobs/M148", body, op="run").json()["additional_info"]["link"]
-    return known(users, sets, started.rpartition("/")[2], asked)
-
-
-def belongings(asked, users, kind):
-    """Returns some (user, id of a loan, fee, request or deposit) that belong together."""
-    found = []
-    for who in users:
-        page = asked.alma("GET", f"users/{urllib.parse.quote(who)}/{kind}s").json()
-        lists = [one for one in page.values() if isinstance(one, list)]
-        found += [(who, one.get(f"{kind}_id") or one.get("id")) for one in lists[0]] if lists else []
-        if len(found) > 8:
-            break
-    return found
-
-
-def known(users, sets, instance, asked):
-    barcodes = [one["value"] for who in users[20:30] for one in
-                asked.alma("GET", f"users/{who}").json()["user_identifier"]]
-    jobs = ["M148", "M44", "ALL", "S9301", assumptions.PURGE_JOB_ID, assumptions.OLD_PURGE_JOB_ID]
-    return {
-        "owned": {f"{kind}_id": belongings(asked, users, kind) for kind in ("loan", "fee", "request", "deposit")},
-        "user_id": users + barcodes, "id": users + barcodes, "primary_id": users, "set_id": sets, "job_id": jobs,
-        "instance_id": [instance], "codeTableName": list(tables.TABLES), "limit": [0, 1, 25, 100, 1000],
-        "offset": [0, 5, 10_000], "user_id_type": ["all_unique", "BARCODE", "PRIMARYIDENTIFIER", "UNIV_ID"],
-        "id_type": ["BARCODE", "PRIMARY_ID", "UNIV_ID"], "q": ["last_name~a", "primary_id~1", "name~Fuzz", "email~edu"],
-        "expand": ["full", "loans,requests,fees", "renewable"], "order_by": ["last_name", "primary_id", "due_date"],
-        "modify_date_from": ["2026-11-01"], "direction": ["asc", "desc"], "view": ["brief", "full"],
-        "override": ["user_group,job_category"], "status": ["ACTIVE", "CLOSED", "active", "history", "QUEUED"],
-        "loan_status": ["Active", "Complete"], "op": ["run", "pay", "add_members"],
-        "fail_on_invalid_id": [True, False], "from_logical_set": sets, "set1": sets, "set2": sets,
-        "combine": ["AND", "OR", "NOT"], "content_type": ["USER"], "set_type": ["ITEMIZED", "LOGICAL"],
-        "type": ["MANUAL", "SCHEDULED", "ITEMIZED", "LOGICAL"], "category": ["USER"], "lang": ["en"],
-        "path": [f"{FOLDER}/{name}" for name in COLUMNS] + [FOLDER, "/shared"], "col_names": ["true", "false"],
-        "submit_date_from": ["2026-11-01"], "submit_date_to": ["2027-11-01"], "record_type": ["PUBLIC", "STAFF"],
-        "user_group": list(tables.TABLES["UserGroups"]), "account_type": ["INTERNAL", "EXTERNAL", "INTEXTAUTH"],
-        "content": ["USER", "BIB_MMS"], "private": ["true", "false"], "external_id": ["SIS", ""],
-        "query": ['USER where USER (user_group equals "06")'], "expiry_date": ["2020-01-01Z"],
-        "name": ["set_id", "job_name", "UPDATE_User_Information_Purge_Date_Active", assumptions.PURGE_DAYS,
-                 "UPDATE_User_Information_Purge_Date_Value", "UPDATE_User_Information_UserGroup_Value"],
-        "libraryCode": list(tables.LIBRARIES), "scope": list(tables.LIBRARIES), "method": ["CASH", "ONLINE"],
-        "amount": ["ALL", "1.5"], "reason": ["CancelledAtPatronRequest", "LOST"], "mappingTableName": ["x"],
-        "value": [*sets, "true", "1735621200000", "06", "Null"],
-    }
+    return real_words(asked)
 
 
 # ---- The documents of Alma, cut down to what the sandbox has, with everything in one place
 
 def dereferenced(schema, name="", as_xml=False):
     """Returns a schema without references; for XML, text with attributes becomes plain text."""
-    schema, name = contract.resolve(schema, name)
+    schema, name = resolve(schema, name)
     text = schema.get("properties", {}).get("value", {})
     if as_xml and text.get("xml", {}).get("name") == "xml_value":
         return dereferenced(text, name, as_xml)
@@ -372,7 +244,7 @@ PARTS = (
 )
 SEGMENTS = (
     "%00", "%2F", "%ff", "..%2f..", "a" * 3000, "-", "no%20primary%20id%20(1)", "null", "%F0%9F%98%80", "%25", "ALL",
-    "%0d%0a", "*", "M148", "0", "%20", "'%20OR%201=1", "all",
+    "%0d%0a", "*", UPDATE_JOB_ID, "0", "%20", "'%20OR%201=1", "all",
 )
 queries = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(PARTS)), max_size=4).map(
     lambda pairs: "&".join(f"{name}={part}".replace(" ", "%20") for name, part in pairs)) | st.sampled_from(
@@ -417,7 +289,7 @@ def writes(asked, words):
     return [
         ("PUT", f"users/{own}", whole), ("POST", "users", new), ("POST", f"users/{own}/fees", fee),
         ("POST", "conf/sets", record), ("PUT", f"conf/sets/{first}", {**record, "name": "Spoilt again"}),
-        ("POST", f"conf/sets/{first}?op=replace_members", members), ("POST", "conf/jobs/M148?op=run", job),
+        ("POST", f"conf/sets/{first}?op=replace_members", members), ("POST", f"{UPDATE_JOB}?op=run", job),
         ("POST", f"conf/jobs/{assumptions.PURGE_JOB_ID}?op=run", {"parameter": job["parameter"][:2]}),
         ("PUT", "conf/code-tables/UserStatCategories", {"row": [{"code": "A", "description": "B", "enabled": True}]}),
     ]
@@ -486,135 +358,3 @@ def test_what_nobody_should_send_is_refused_within_the_contract(asked, words):
 def test_long_hostility_is_refused_within_the_contract(asked, words):
     hostile(asked, words, LONG)
     assert (found := asked.told()) == "", found
-
-
-# ---- One thing after another
-
-class Story(stateful.RuleBasedStateMachine):
-    """Users come and go, sets are filled and emptied, jobs run; what Alma then says is what was done."""
-
-    def __init__(self):
-        super().__init__()
-        self.alma = trying.Tried(users=40, job_seconds=0, job_throttle=False)
-        self.heard = []
-        contract.watch(self.alma.sandbox, self.heard)
-        self.purge_dates, self.sets, self.number = {}, {}, 0
-
-    def members(self, ids):
-        return {"members": {"member": [{"id": one} for one in ids]}}
-
-    def some(self, data):
-        known = sorted(self.purge_dates)
-        return data.draw(st.lists(st.sampled_from(known), unique=True, min_size=1)) if known else []
-
-    @stateful.initialize()
-    def begin(self):
-        """Nothing would happen for long if nobody were there at first."""
-        for external in (True, False, True):
-            self.create(external)
-        self.make_set()
-        (where, inside), = self.sets.items()
-        inside |= set(self.purge_dates)
-        assert self.alma.ask("POST", f"conf/sets/{where}", self.members(sorted(inside)), op="add_members").status == 200
-
-    @stateful.rule(external=st.booleans())
-    def create(self, external):
-        self.number += 1
-        kind = {"account_type": {"value": "EXTERNAL"}, "external_id": "SIS"} if external else {
-            "account_type": {"value": "INTERNAL"}}
-        body = {"primary_id": f"story-{self.number}", "last_name": "Story", "record_type": {"value": "PUBLIC"},
-                "user_group": {"value": "06"}, **kind}
-        assert self.alma.ask("POST", "users", body).status == 200
-        self.purge_dates[body["primary_id"]] = None
-
-    @stateful.rule(data=st.data(), day=st.dates(datetime.date(2020, 1, 1), datetime.date(2032, 12, 31)))
-    def put(self, data, day):
-        for one in self.some(data)[:1]:
-            record = self.alma.ask("GET", f"users/{one.upper()}").json
-            assert self.alma.ask("PUT", f"users/{one}", {**record, "purge_date": f"{day}Z"}).status == 200
-            self.purge_dates[one] = f"{day}Z"
-
-    @stateful.rule(data=st.data())
-    def delete(self, data):
-        for one in self.some(data)[:1]:
-            assert self.alma.ask("DELETE", f"users/{one}").status == 204
-            self.forget(one)
-
-    def forget(self, who):
-        del self.purge_dates[who]
-        for inside in self.sets.values():
-            inside.discard(who)
-
-    @stateful.rule()
-    def make_set(self):
-        self.number += 1
-        answer = self.alma.ask("POST", "conf/sets", {"name": f"Story {self.number}"})
-        self.sets[answer.json["id"]] = set()
-
-    @stateful.rule(data=st.data(), op=st.sampled_from(["add_members", "delete_members", "replace_members"]))
-    def change_set(self, data, op):
-        ids = self.some(data)
-        if not self.sets or not ids:
-            return
-        where = data.draw(st.sampled_from(sorted(self.sets)))
-        inside, given = self.sets[where], set(ids)
-        answer = self.alma.ask("POST", f"conf/sets/{where}", self.members(ids), op=op)
-        if op == "add_members" and inside & given:
-            assert answer.code == "60115"
-        elif op == "delete_members" and given - inside:
-            assert answer.code == "60117"
-        else:
-            assert answer.status == 200
-            self.sets[where] = {"add_members": inside | given, "delete_members": inside - given}.get(op, given)
-
-    @stateful.rule()
-    def run_update(self):
-        for where in sorted(self.sets)[:1]:
-            words = {"set_id": where, "job_name": "Story", "UPDATE_User_Information_Purge_Date_Active": "true",
-                     "UPDATE_User_Information_Purge_Date_Value": "1735689600000"}
-            self.run(assumptions.UPDATE_JOB_ID, words)
-            for one in self.sets[where]:
-                self.purge_dates[one] = "2025-01-01Z"
-
-    @stateful.rule()
-    def run_purge(self):
-        # The next day, where the sandbox takes today's purge date as past already.
-        end = self.alma.store.clock.today() + datetime.timedelta(days=assumptions.BOUNDARY_DAY_INCLUDED)
-        for where in sorted(self.sets)[:1]:
-            self.run(assumptions.PURGE_JOB_ID, {"set_id": where, "job_name": "Story"})
-            for one in [one for one in self.sets[where] if (self.purge_dates[one] or "9") < f"{end}Z"]:
-                self.forget(one)
-
-    def run(self, job, words):
-        body = {"parameter": [{"name": {"value": key}, "value": one} for key, one in words.items()]}
-        link = self.alma.ask("POST", f"conf/jobs/{job}", body, op="run").json["additional_info"]["link"]
-        for _ in range(100):
-            instance = self.alma.ask("GET", link.partition("/almaws/v1/")[2]).json
-            if instance["status"]["value"] not in ("QUEUED", "INITIALIZING", "RUNNING", "FINALIZING", "PENDING"):
-                break
-        assert instance["status"]["value"].startswith("COMPLETED"), instance
-
-    @stateful.invariant()
-    def everybody_is_as_told(self):
-        assert not self.heard, self.heard
-        for where, inside in self.sets.items():
-            listed = self.alma.ask("GET", f"conf/sets/{where}/members", limit=100).json
-            assert {one["id"] for one in listed.get("member", [])} == inside
-            assert int(self.alma.ask("GET", f"conf/sets/{where}").json["number_of_members"]["value"]) == len(inside)
-        for who, day in self.purge_dates.items():
-            assert self.alma.ask("GET", f"users/{who}").json.get("purge_date") == day
-
-
-def story(length, steps):
-    phases = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
-    stateful.run_state_machine_as_test(Story, settings=hypothesis.settings(
-        sized(length, length), stateful_step_count=steps, phases=phases))
-
-
-def test_one_thing_after_another_stays_true():
-    story(SHORT, 25)
-
-
-@pytest.mark.long
-def test_long_stories_stay_true():
-    story(LONG * 2, 60)

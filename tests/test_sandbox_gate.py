@@ -1,20 +1,16 @@
-"""Keys, pace, errors, faults, configuration, Analytics and the clock of the pretend Alma; and Alma's own schemas."""
+"""Keys, pace, errors, configuration, the door and the clock of the pretend Alma; and Alma's own schemas."""
 
 import ast
 import json
-import os
 import pathlib
 
 import pytest
+from contract_schemas import CONTRACT, needs_contract
 from lxml import etree
 
 from purgelib.sandbox import app, assumptions, calls, clock, door, forgetting, trying, wire
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 from purgelib.sandbox.gate import READ_ONLY_KEY
-from purgelib.sandbox.reports import COLUMNS, FOLDER
-
-CONTRACT = pathlib.Path(os.environ.get("ALMA_CONTRACT_DIR", pathlib.Path(__file__).parents[2] / "shared" / "alma"))
-SPACE = "{urn:schemas-microsoft-com:xml-analysis:rowset}"
-needs_contract = pytest.mark.skipif(not (CONTRACT / "schemas").is_dir(), reason="Alma's schemas are not here")
 
 
 @pytest.fixture(scope="module")
@@ -101,96 +97,11 @@ def test_a_spent_quota_is_429(fresh):
     assert fresh.ask("GET", "conf/general").code == "DAILY_THRESHOLD"
 
 
-def renamed(alma, name):
-    record = alma.ask("GET", "users/exl_impl").json
-    return alma.ask("PUT", "users/exl_impl", {**record, "last_name": name})
-
-
-@pytest.mark.parametrize(("do", "status", "done"), [
-    ("error_before", 503, False), ("error_after", 503, True), ("lie", 200, False), ("throttle", 429, False),
-    ("slow", 200, True),
-])
-def test_faults_do_what_they_say_once(fresh, do, status, done):
-    fresh.ask("POST", "/sandbox/faults", [{"method": "PUT", "path": "/users/", "nth": 2, "do": do}])
-    assert renamed(fresh, "First").status == 200
-    assert renamed(fresh, "Second").status == status
-    assert fresh.ask("GET", "users/exl_impl").json["last_name"] == ("Second" if done else "First")
-    assert fresh.ask("GET", "/sandbox/ledger").json["total_record_count"] == 1 + done
-    assert renamed(fresh, "Third").status == 200
-
-
-def test_faults_are_taken_away_and_unknown_ones_refused(fresh):
-    fresh.ask("POST", "/sandbox/faults", [{"do": "error_before", "times": 99}])
-    assert fresh.ask("GET", "users").status == 503
-    fresh.ask("DELETE", "/sandbox/faults")
-    assert fresh.ask("GET", "users").status == 200
-    assert fresh.ask("POST", "/sandbox/faults", [{"do": "explode"}]).status == 400
-
-
 def test_the_clock_is_set_and_advanced_on_demand(fresh):
     fresh.ask("POST", "/sandbox/clock", {"advance_seconds": 86_400})
     assert fresh.ask("GET", "conf/general").headers["Date"].startswith("Mon, 23 Nov 2026")
     fresh.ask("POST", "/sandbox/clock", {"set": "2027-01-01T00:00:00Z"})
     assert fresh.ask("GET", "conf/general").headers["Date"].startswith("Fri, 01 Jan 2027 00:00:0")
-
-
-def pages(alma, report, limit):
-    query = {"path": f"{FOLDER}/{report}", "limit": limit, "col_names": "true"}
-    while True:
-        root = etree.fromstring(alma.ask("GET", "analytics/reports", accept="", **query).body)
-        yield root
-        query = {"token": query.get("token") or root.findtext(".//ResumptionToken"), "limit": limit}
-        if root.findtext(".//IsFinished") == "true":
-            assert alma.ask("GET", "analytics/reports", **query).code == "420033"
-            return
-
-
-@pytest.mark.parametrize("report", list(COLUMNS))
-def test_a_report_comes_in_pages_with_a_token_on_the_first_only(alma, report):
-    roots = list(pages(alma, report, 25))
-    rows = [row for root in roots for row in root.iter(f"{SPACE}Row")]
-    assert len(rows) == alma.store.one("SELECT count(*) FROM reports WHERE report = ?", (report,))
-    tokens = [root.findtext(".//ResumptionToken") for root in roots]
-    assert len(tokens[0]) == 128 and not any(tokens[1:])
-    headings = [e.get("{urn:saw-sql}columnHeading") for e in roots[0].iter("{http://www.w3.org/2001/XMLSchema}element")]
-    assert headings == ["0", *(heading for heading, _ in COLUMNS[report])]
-
-
-def test_missing_cells_are_missing_and_headings_only_on_request(alma):
-    root = etree.fromstring(alma.ask("GET", "analytics/reports", accept="", path=f"{FOLDER}/Users", limit=1000,
-                                     col_names="false").body)
-    assert {len(row) for row in root.iter(f"{SPACE}Row")} >= {11, 12, 13}
-    assert all(cell.text for cell in root.iter(f"{SPACE}Column10"))
-    assert not [e for e in root.iter() if e.get("{urn:saw-sql}columnHeading")]
-
-
-def test_a_wrong_path_is_500_and_a_wrong_limit_refused(alma):
-    answer = alma.ask("GET", "analytics/reports", accept="", path="/test/path")
-    assert answer.status == 500 and b"Path not found (/test/path)" in answer.body
-    assert alma.ask("GET", "analytics/reports", accept="", path=f"{FOLDER}/Users", limit=30).status == 400
-
-
-def test_analytics_may_still_be_loading(fresh):
-    fresh.ask("POST", "/sandbox/faults", [{"path": "/analytics/reports", "do": "still_loading"}])
-    first = fresh.ask("GET", "analytics/reports", accept="", path=f"{FOLDER}/Users")
-    assert b"<IsFinished>false" in first.body and b"Token" not in first.body and b"Row" not in first.body
-    assert b"<Row>" in fresh.ask("GET", "analytics/reports", accept="", path=f"{FOLDER}/Users").body
-
-
-def test_folders_of_the_catalog_lead_to_the_reports(alma):
-    at = ""
-    while True:
-        root = etree.fromstring(alma.ask("GET", f"analytics/paths{at}".replace(" ", "%20"), accept="").body)
-        if root[0].get("type") == "Report":
-            break
-        at = (at or "/shared") + "/" + root[0].text
-    assert at == FOLDER and [p.text for p in root] == list(COLUMNS)
-
-
-def test_analytics_shows_last_night_and_not_today(alma):
-    renewed = alma.store.get("differences")["renewed"][0]
-    row = alma.store.one("SELECT cells FROM reports WHERE report='Users' AND cells LIKE ?", (f'["{renewed}"%',))
-    assert json.loads(row)[8] < "2024" < alma.ask("GET", f"users/{renewed}").json["expiry_date"]
 
 
 # ---- the key
@@ -374,7 +285,7 @@ def test_what_failed_within_a_write_has_not_been_written(fresh, monkeypatch):
 @pytest.mark.parametrize("wish", [
     {"per_second": "3"}, {"per_second": -1}, {"per_second": True}, {"job_throttle": 1}, {"job_seconds": "long"},
     {"latency": None}, {"delete_policy": "KEEP"}, {"speed": 3}, {"daily_remaining": 1.5}, {"latency": 1, "no": 2},
-    *({"purge_job": {**assumptions.SETTINGS["purge_job"], "id": taken}} for taken in ("M148", "S9106", "x"))])
+    *({"purge_job": {**assumptions.SETTINGS["purge_job"], "id": taken}} for taken in (UPDATE_JOB_ID, "S9106", "x"))])
 def test_settings_are_checked_and_changed_all_or_none(fresh, wish):
     before = fresh.ask("GET", "/sandbox/settings").json
     assert fresh.ask("POST", "/sandbox/settings", wish).code == "SANDBOX"

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from purgelib.sandbox import assumptions, trying
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 
+UPDATE_JOB = f"conf/jobs/{UPDATE_JOB_ID}"
 DAY = 86_400_000
 
 
@@ -53,7 +55,8 @@ def finish(alma, started):
 
 def updated(alma, set_id, field, value, **more):
     front = f"UPDATE_User_Information_{field}"
-    return finish(alma, run(alma, "M148", set_id, **{f"{front}_Active": "true", f"{front}_Value": value, **more}))
+    words = {f"{front}_Active": "true", f"{front}_Value": value, **more}
+    return finish(alma, run(alma, UPDATE_JOB_ID, set_id, **words))
 
 
 def test_a_set_counts_its_members_and_lists_them_by_page(alma, graduates):
@@ -136,16 +139,16 @@ def test_the_old_purge_job_is_listed_but_cannot_be_started(alma, graduates):
 
 
 def test_a_run_needs_its_operation_and_parameters(alma):
-    assert alma.ask("POST", "conf/jobs/M148", {}).code == "402220"
-    assert alma.ask("POST", "conf/jobs/M148", {}, op="walk").code == "402221"
-    assert alma.ask("POST", "conf/jobs/M148", {"parameter": []}, op="run").code == "402228"
-    assert run(alma, "M148", "").code == "402229"
-    assert run(alma, "M148", "123").code == "402224"
+    assert alma.ask("POST", UPDATE_JOB, {}).code == "402220"
+    assert alma.ask("POST", UPDATE_JOB, {}, op="walk").code == "402221"
+    assert alma.ask("POST", UPDATE_JOB, {"parameter": []}, op="run").code == "402228"
+    assert run(alma, UPDATE_JOB_ID, "").code == "402229"
+    assert run(alma, UPDATE_JOB_ID, "123").code == "402224"
 
 
 def test_an_instance_is_named_after_job_and_set_and_ends(alma, graduates):
     alma.sandbox.settings["job_seconds"] = 0.2
-    started = run(alma, "M148", make_set(alma, graduates[:2]))
+    started = run(alma, UPDATE_JOB_ID, make_set(alma, graduates[:2]))
     path = started.json["additional_info"]["link"].split("/almaws/v1/")[1]
     first = alma.ask("GET", path).json
     assert first["status"]["value"] == "QUEUED" and "end_time" not in first
@@ -154,20 +157,20 @@ def test_an_instance_is_named_after_job_and_set_and_ends(alma, graduates):
     while "end_time" not in alma.ask("GET", path).json:
         seen.add(alma.ask("GET", path).json["status"]["value"])
     assert "RUNNING" in seen
-    last = alma.ask("GET", path.replace("M148", "ALL")).json
+    last = alma.ask("GET", path.replace(UPDATE_JOB_ID, "ALL")).json
     assert last["status"]["value"] == "COMPLETED_SUCCESS" and last["progress"] == 100
-    assert alma.ask("GET", path.replace("M148", "M44")).code == "402218"
+    assert alma.ask("GET", path.replace(UPDATE_JOB_ID, "M44")).code == "402218"
 
 
 def test_instances_are_listed_newest_first_and_by_day_and_status(alma, graduates):
     set_id = make_set(alma, graduates[:1])
-    ids = [finish(alma, run(alma, "M148", set_id))["id"] for _ in range(2)]
-    listed = alma.ask("GET", "conf/jobs/M148/instances", submit_date_from="2026-11-22", submit_date_to="2026-11-22",
+    ids = [finish(alma, run(alma, UPDATE_JOB_ID, set_id))["id"] for _ in range(2)]
+    listed = alma.ask("GET", f"{UPDATE_JOB}/instances", submit_date_from="2026-11-22", submit_date_to="2026-11-22",
                       status="COMPLETED_SUCCESS").json
     assert [one["id"] for one in listed["job_instance"]] == ids[::-1]
-    assert alma.ask("GET", "conf/jobs/M148/instances", submit_date_from="2026-11-23").json == {"total_record_count": 0}
-    assert alma.ask("GET", "conf/jobs/M148/instances", submit_date_from="soon").code == "402217"
-    assert alma.ask("GET", "conf/jobs/M148/instances", status="WHO").code == "40166410"
+    assert alma.ask("GET", f"{UPDATE_JOB}/instances", submit_date_from="2026-11-23").json == {"total_record_count": 0}
+    assert alma.ask("GET", f"{UPDATE_JOB}/instances", submit_date_from="soon").code == "402217"
+    assert alma.ask("GET", f"{UPDATE_JOB}/instances", status="WHO").code == "40166410"
 
 
 def test_update_job_sets_dates_given_in_milliseconds_and_null_removes_them(alma, graduates):
@@ -198,8 +201,8 @@ def test_update_job_changes_group_status_note_block_and_statistics(alma, graduat
 
 def test_an_inactive_parameter_does_nothing(alma, graduates):
     before = alma.ask("GET", f"users/{graduates[0]}").json
-    finish(alma, run(alma, "M148", make_set(alma, graduates[:1]), UPDATE_User_Information_Purge_Date_Active="false",
-                     UPDATE_User_Information_Purge_Date_Value="0"))
+    finish(alma, run(alma, UPDATE_JOB_ID, make_set(alma, graduates[:1]), UPDATE_User_Information_Purge_Date_Value="0",
+                     UPDATE_User_Information_Purge_Date_Active="false"))
     assert alma.ask("GET", f"users/{graduates[0]}").json == before
 
 
@@ -258,23 +261,23 @@ def test_a_waive_threshold_lets_small_debts_go_and_days_delay(alma, graduates):
 def test_at_most_three_jobs_run_and_the_same_set_is_not_taken_twice(alma, graduates):
     alma.sandbox.settings["job_seconds"] = 60
     sets = [make_set(alma, graduates[n:n + 1], f"Set {n}") for n in range(4)]
-    assert run(alma, "M148", sets[0]).status == 200
-    assert run(alma, "M148", sets[0]).code == "60347"
-    assert run(alma, "M148", sets[1]).status == run(alma, "M44", sets[2]).status == 200
+    assert run(alma, UPDATE_JOB_ID, sets[0]).status == 200
+    assert run(alma, UPDATE_JOB_ID, sets[0]).code == "60347"
+    assert run(alma, UPDATE_JOB_ID, sets[1]).status == run(alma, "M44", sets[2]).status == 200
     assert run(alma, assumptions.PURGE_JOB_ID, sets[3]).code == "402222"
 
 
 def test_at_most_five_starts_of_a_job_in_an_hour_of_the_sandbox_clock(alma, graduates):
     set_id = make_set(alma, graduates[:1])
     for _ in range(5):
-        finish(alma, run(alma, "M148", set_id))
-    assert run(alma, "M148", set_id).code == "402223"
+        finish(alma, run(alma, UPDATE_JOB_ID, set_id))
+    assert run(alma, UPDATE_JOB_ID, set_id).code == "402223"
     alma.ask("POST", "/sandbox/clock", {"advance_seconds": 3601})
-    assert run(alma, "M148", set_id).status == 200
+    assert run(alma, UPDATE_JOB_ID, set_id).status == 200
 
 
 def test_an_empty_set_ends_with_nothing_to_do(alma):
-    assert finish(alma, run(alma, "M148", make_set(alma, [])))["status"]["value"] == "COMPLETED_NO_BULKS"
+    assert finish(alma, run(alma, UPDATE_JOB_ID, make_set(alma, [])))["status"]["value"] == "COMPLETED_NO_BULKS"
 
 
 def test_members_added_after_the_start_are_not_touched(alma, graduates):

@@ -7,6 +7,7 @@ import pytest
 from test_sandbox_jobs import finish, make_set, run
 
 from purgelib.sandbox import assumptions, obstacles, trying
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 
 PAGE = "/sandbox/purge-user-records"
 OLD = f"conf/jobs/{assumptions.OLD_PURGE_JOB_ID}/instances"
@@ -198,7 +199,7 @@ def test_every_documented_obstacle_keeps_a_user_and_a_small_debt_does_not(alma):
 def test_a_user_whom_another_running_job_holds_is_not_purged(alma):
     one, two = _free(alma)[:2]
     alma.ask("POST", "/sandbox/faults", [{"do": "job_never_ends"}])
-    run(alma, "M148", make_set(alma, [one, two]))
+    run(alma, UPDATE_JOB_ID, make_set(alma, [one, two]))
     found = outcomes(alma, purge(alma))
     held = [i for i, said in found.items() if said == "not purged: locked by a running job"]
     # The job that never ends has done half of its two users.
@@ -249,7 +250,7 @@ def order(alma, do, path="/conf/jobs/"):
 def test_a_job_may_end_well_and_have_failed_for_every_third(alma):
     ids = _free(alma)[:7]
     order(alma, "job_fails")
-    done = finish(alma, run(alma, "M148", make_set(alma, ids), UPDATE_User_Information_Status_Active="true",
+    done = finish(alma, run(alma, UPDATE_JOB_ID, make_set(alma, ids), UPDATE_User_Information_Status_Active="true",
                             UPDATE_User_Information_Status_Value="INACTIVE"))
     assert done["status"]["value"] == "COMPLETED_SUCCESS" and [c["value"] for c in done["counter"]] == ["4", "3"]
     now = [alma.ask("GET", f"users/{one}").json["status"]["value"] for one in ids]

@@ -19,12 +19,6 @@ def alma():
 
 
 @pytest.fixture
-def plain(alma):
-    """An External graduate without anything that stands in the way."""
-    return alma.ask("GET", f"users/{alma.store.get('differences')['renewed'][0]}").json
-
-
-@pytest.fixture
 def own(alma):
     """An Internal user with everything a record can hold."""
     return alma.ask("POST", "users", whole("own1")).json

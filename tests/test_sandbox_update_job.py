@@ -6,7 +6,9 @@ import pytest
 from test_sandbox_jobs import finish, make_set, run
 
 from purgelib.sandbox import assumptions, trying, updates
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 
+UPDATE_JOB = f"conf/jobs/{UPDATE_JOB_ID}"
 FRONT = "UPDATE_User_Information_"
 VOCABULARY = (
     "Status Expiry_Date Purge_Date UserGroup Campus Title JobDescription SetAccountTo CatalogerLevel DisableSMS "
@@ -47,7 +49,7 @@ def change(alma, who, **orders):
         value, *more = value if isinstance(value, tuple) else (value,)
         words |= {f"{FRONT}{field}_Active": "true", f"{FRONT}{field}_Value": value}
         words |= {f"{FRONT}{field}_{name}": said for name, said in (one.split("=") for one in more)}
-    done = finish(alma, run(alma, "M148", make_set(alma, [who], "One"), **words))
+    done = finish(alma, run(alma, UPDATE_JOB_ID, make_set(alma, [who], "One"), **words))
     return [one["value"] for one in done["counter"]], alma.ask("GET", f"users/{who}").json
 
 
@@ -134,7 +136,7 @@ def test_parameters_come_as_xml_too(alma, who):
     set_id = make_set(alma, [who])
     words = {"set_id": set_id, "job_name": "X", f"{FRONT}AddNote_Active": "true", f"{FRONT}AddNote_Value": "a &lt; b"}
     inside = "".join(f"<parameter><name>{k}</name><value>{v}</value></parameter>" for k, v in words.items())
-    finish(alma, alma.ask("POST", "conf/jobs/M148", f"<job><parameters>{inside}</parameters></job>".encode(), op="run"))
+    finish(alma, alma.ask("POST", UPDATE_JOB, f"<job><parameters>{inside}</parameters></job>".encode(), op="run"))
     assert alma.ask("GET", f"users/{who}").json["user_note"][-1]["note_text"] == "a < b"
 
 
@@ -150,20 +152,20 @@ def test_parameters_come_as_xml_too(alma, who):
     ([{"name": {"value": "set_id"}, "value": "1"}, {"name": {"value": "job_name"}, "value": "J" * 5000}], "402224"),
 ])
 def test_wrong_parameters_are_refused_and_nothing_runs(alma, parameter, code):
-    assert alma.ask("POST", "conf/jobs/M148", {"parameter": parameter}, op="run").code == code
-    assert alma.ask("GET", "conf/jobs/M148/instances").json["total_record_count"] == 0
+    assert alma.ask("POST", UPDATE_JOB, {"parameter": parameter}, op="run").code == code
+    assert alma.ask("GET", f"{UPDATE_JOB}/instances").json["total_record_count"] == 0
     assert alma.sandbox.crashes == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"[]", b"null", b"<job>", b"<user/>", b"\xff\x00",
                                   b'{"parameter": "\\ud800"}'])
 def test_a_body_that_is_no_job_misses_its_parameters(alma, body):
-    assert alma.ask("POST", "conf/jobs/M148", body, op="run").code == "402228" and alma.sandbox.crashes == 0
+    assert alma.ask("POST", UPDATE_JOB, body, op="run").code == "402228" and alma.sandbox.crashes == 0
 
 
 def test_a_parameter_that_nobody_knows_is_passed_over(alma, who):
     before = alma.ask("GET", f"users/{who}").json
-    done = finish(alma, run(alma, "M148", make_set(alma, [who]), UPDATE_Moon_Active="true", NOBODY="knows"))
+    done = finish(alma, run(alma, UPDATE_JOB_ID, make_set(alma, [who]), UPDATE_Moon_Active="true", NOBODY="knows"))
     assert done["status"]["value"] == "COMPLETED_SUCCESS" and alma.ask("GET", f"users/{who}").json == before
 
 
@@ -185,29 +187,29 @@ def test_an_id_that_is_no_job_s_is_refused_by_its_form(alma, job):
 
 
 def test_scheduled_jobs_are_refused_each_with_its_code_and_nothing_is_aborted(alma):
-    started = run(alma, "M148", make_set(alma, [])).json["additional_info"]["link"].split("/almaws/v1/")[1]
+    started = run(alma, UPDATE_JOB_ID, make_set(alma, [])).json["additional_info"]["link"].split("/almaws/v1/")[1]
     assert run(alma, assumptions.OLD_PURGE_JOB_ID, "1").code == "402248" and run(alma, "S9301", "1").code == "402249"
     assert alma.ask("DELETE", started).status == alma.ask("POST", started, {}, op="abort").status == 405
 
 
 def test_events_belong_to_loads_from_a_sis_and_there_are_none(alma):
-    started = run(alma, "M148", make_set(alma, [])).json["additional_info"]["link"].split("/almaws/v1/")[1]
+    started = run(alma, UPDATE_JOB_ID, make_set(alma, [])).json["additional_info"]["link"].split("/almaws/v1/")[1]
     assert alma.ask("GET", f"{started}/events").code == "60332"
-    assert alma.ask("GET", "conf/jobs/M148/instances/1/events").code == "402218"
+    assert alma.ask("GET", f"{UPDATE_JOB}/instances/1/events").code == "402218"
 
 
 def test_what_staff_start_on_the_page_does_not_count_for_the_limit_of_the_api(alma):
     alma.ask("POST", "/sandbox/settings", {"job_throttle": True, "job_seconds": 600})
     for _ in range(4):
         assert alma.ask("POST", "/sandbox/purge-user-records", b"button=confirm").status == 303
-    assert run(alma, "M148", make_set(alma, [])).status == 200
+    assert run(alma, UPDATE_JOB_ID, make_set(alma, [])).status == 200
     assert alma.ask("GET", f"conf/jobs/{assumptions.OLD_PURGE_JOB_ID}/instances").json["total_record_count"] == 4
 
 
 def test_instances_are_paged_and_filtered_within_the_contract(alma):
     set_id = make_set(alma, [])
-    ids = [finish(alma, run(alma, "M148", set_id))["id"] for _ in range(3)]
-    where = "conf/jobs/M148/instances"
+    ids = [finish(alma, run(alma, UPDATE_JOB_ID, set_id))["id"] for _ in range(3)]
+    where = f"{UPDATE_JOB}/instances"
     assert alma.ask("GET", where, limit=1, offset=1).json["job_instance"][0]["id"] == ids[1]
     assert alma.ask("GET", where, submit_date_to="2026-11-21").json == {"total_record_count": 0}
     for wrong in ("20261122", "2026-11-22Z", "2026-W47-7", "2026-02-30", "²026-01-01"):

@@ -13,12 +13,6 @@ def alma():
     return trying.Tried(users=900)
 
 
-@pytest.fixture
-def plain(alma):
-    """An External graduate without anything that stands in the way."""
-    return alma.ask("GET", f"users/{alma.store.get('differences')['renewed'][0]}").json
-
-
 def external(alma, where):
     return alma.store.one("SELECT primary_id FROM users WHERE record LIKE '%\"external_id\":\"SIS\"%' AND " + where)
 

@@ -1,21 +1,20 @@
 """Alma's XML: every answer fits the XSDs or the hints of the JSON schemas, and what is sent back changes nothing."""
 
 import json
-import os
-import pathlib
 import string
 
 import pytest
+from contract_schemas import CONTRACT, needs_contract
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from purgelib.sandbox import tables, trying, xmlform
+from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 from purgelib.sandbox.reports import COLUMNS, FOLDER
 
-SCHEMAS = pathlib.Path(os.environ.get("ALMA_CONTRACT_DIR",
-                                      pathlib.Path(__file__).parents[2] / "shared" / "alma")) / "schemas"
-needs_contract = pytest.mark.skipif(not SCHEMAS.is_dir(), reason="Alma's schemas are not here")
+UPDATE_JOB = f"conf/jobs/{UPDATE_JOB_ID}"
+SCHEMAS = CONTRACT / "schemas"
 XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
 XML = "application/xml"
 
@@ -162,11 +161,11 @@ def configured(alma):
     alma.ask("POST", f"conf/sets/{made}", {"members": {"member": [{"id": who}]}}, op="add_members")
     body = {"parameter": [{"name": {"value": "set_id"}, "value": made},
                           {"name": {"value": "job_name"}, "value": "Hints"}]}
-    instance = alma.ask("POST", "conf/jobs/M148", body, op="run").json["additional_info"]["link"]
+    instance = alma.ask("POST", UPDATE_JOB, body, op="run").json["additional_info"]["link"]
     return {
         "fees": f"users/{who}/fees?status=CLOSED", "set": f"conf/sets/{made}", "sets": "conf/sets",
-        "members": f"conf/sets/{made}/members", "job": "conf/jobs/M148", "jobs": "conf/jobs",
-        "job_instance": instance.split("/almaws/v1/")[1], "job_instances": "conf/jobs/M148/instances",
+        "members": f"conf/sets/{made}/members", "job": UPDATE_JOB, "jobs": "conf/jobs",
+        "job_instance": instance.split("/almaws/v1/")[1], "job_instances": f"{UPDATE_JOB}/instances",
         "library": "conf/libraries/SCI", "libraries": "conf/libraries", "code_tables": "conf/code-tables",
         "mapping_table": "conf/mapping-tables/UserRecordTypeUserGroup", "mapping_tables": "conf/mapping-tables",
     }
@@ -350,7 +349,7 @@ def test_sets_members_and_jobs_are_made_in_xml(fresh):
     assert etree.fromstring(answer.body).find("number_of_members").text == "2"
     body = f"""<job><parameters><parameter><name>set_id</name><value>{made['id']}</value></parameter>
         <parameter><name desc="x">job_name</name><value>By XML</value></parameter></parameters></job>"""
-    answer = fresh.ask("POST", "conf/jobs/M148", body.encode(), accept=XML, op="run")
+    answer = fresh.ask("POST", UPDATE_JOB, body.encode(), accept=XML, op="run")
     assert etree.fromstring(answer.body).find("additional_info").get("link").split("/")[-2] == "instances"
 
 

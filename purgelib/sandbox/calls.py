@@ -5,10 +5,8 @@ import json
 import re
 
 from purgelib.sandbox import accepting, assumptions
-from purgelib.sandbox.envelope import AlmaError
+from purgelib.sandbox.envelope import AlmaError, NOT_IN_XML
 
-# What no XML can hold, so nothing in Alma can; also half characters, which no text can.
-_UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _DEEPEST, _LARGEST = 50, 2 ** 63
 
 
@@ -88,7 +86,7 @@ def _check(value):
                 below += [*one, *one.values()]
             elif isinstance(one, list):
                 below += one
-            elif isinstance(one, str) and _UNSPEAKABLE.search(one):
+            elif isinstance(one, str) and NOT_IN_XML.search(one):
                 raise ValueError("a character that XML cannot hold")
             elif isinstance(one, int | float) and not abs(one) < _LARGEST:
                 raise ValueError("a number that is too large")

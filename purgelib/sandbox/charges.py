@@ -9,7 +9,6 @@ from purgelib.sandbox.envelope import AlmaError
 from purgelib.sandbox.store import pack
 from purgelib.sandbox.tables import code
 
-CURRENCY = "USD"
 _OPEN = ("ACTIVE", "INDISPUTE")
 
 
@@ -38,7 +37,7 @@ def _list(found):
     if not found:
         return Answer({"total_record_count": 0, "total_sum": 0, "currency": None}, "fees")
     total = sum(_cents(fee["balance"]) for fee in found) / 100
-    whole = {"fee": found, "total_record_count": len(found), "total_sum": total, "currency": CURRENCY}
+    whole = {"fee": found, "total_record_count": len(found), "total_sum": total, "currency": tables.CURRENCY}
     return Answer(whole, "fees")
 
 
@@ -65,8 +64,9 @@ def create(memory, call, identifier):
         foreign = error.code in ("401658", "401676")
         raise AlmaError("402119", "General error.") if foreign else error from None
     now = stamp(memory.clock.now())
-    memory.put("last_fee", memory.get("last_fee", 50_000_000) + 1)
-    fee = renderings.a_fee(renderings.fee_id(memory.get("last_fee")), kind, "ACTIVE", cents, cents, now)
+    # The ids of those invented begin with 9854: no number comes twice.
+    fee_id, _ = memory.next_id("fee", "9855")
+    fee = renderings.a_fee(fee_id, kind, "ACTIVE", cents, cents, now)
     fee.update(owner=owner, barcode=barcode, comment=comment)
     memory.do("INSERT INTO fees VALUES (?, ?, 'ACTIVE', ?, ?)", (fee["id"], number, cents / 100, pack(fee)))
     who = json.loads(text)

@@ -7,6 +7,7 @@ from purgelib.sandbox.calls import Answer
 from purgelib.sandbox.dice import Dice
 from purgelib.sandbox.envelope import AlmaError
 from purgelib.sandbox.store import pack
+from purgelib.sandbox.tables import SUFFIX
 from purgelib.sandbox.users import number_of
 
 _STATUSES = {"DRAFT": "Draft", "SUBMITTED": "Submitted", "RETURNED": "Returned", "APPROVED": "Approved"}
@@ -27,7 +28,7 @@ def invent(people, seed):
 
 def _deposit(dice, number):
     status, day = dice.pick(tuple(_STATUSES)), dice.day(2023, 2025)
-    return {"deposit_id": f"7512{number:08d}0002026", "title": dice.pick(names.TITLES)[0],
+    return {"deposit_id": f"7512{number:08d}{SUFFIX}", "title": dice.pick(names.TITLES)[0],
             "status": {"value": status, "desc": _STATUSES[status]}, "creation_date": f"{day}Z",
             "modification_date": f"{day}Z"}
 

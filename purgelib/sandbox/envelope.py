@@ -7,7 +7,8 @@ from xml.sax.saxutils import escape
 NAMESPACE = "http://com/exlibris/urm/general/xmlbeans"
 # Errors of the gateway come without a tracking id [API.md 7].
 UNTRACKED = {"UNAUTHORIZED", "PER_SECOND_THRESHOLD", "DAILY_THRESHOLD"}
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What no XML can hold, so nothing in Alma can; also half characters, which no text can.
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -50,7 +51,7 @@ def as_json(error, tracking):
 def as_xml(error, tracking):
     """Returns the error as Alma's XML text; characters that no XML can hold become question marks."""
     tail = "" if error.code in UNTRACKED else f"<trackingId>{tracking}</trackingId>"
-    message = escape(_NOT_IN_XML.sub("?", error.message))
+    message = escape(NOT_IN_XML.sub("?", error.message))
     return (
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
         f'<web_service_result xmlns="{NAMESPACE}"><errorsExist>true</errorsExist><errorList><error>'

@@ -8,7 +8,7 @@ import json
 
 from purgelib.sandbox import assumptions, records
 from purgelib.sandbox.store import pack
-from purgelib.sandbox.tables import code
+from purgelib.sandbox.tables import code, SUFFIX
 
 # From the loosest to the strictest.
 POLICIES = ("KEEP_FULLY_REPORTABLE", "KEEP_STATISTICS", "KEEP_STATISTICS_AND_REMOVE_PRIMARY_ID",
@@ -50,7 +50,7 @@ def _reduce(memory, n, record, chosen, day):
     # The name must not be empty, so it is the primary ID, or a number of Alma's own instead.
     name = record["primary_id"]
     if chosen == "KEEP_STATISTICS_AND_REMOVE_PRIMARY_ID":
-        name = f"{assumptions.PURGED_FRONT}{n:08d}0002026"
+        name = f"{assumptions.PURGED_FRONT}{n:08d}{SUFFIX}"
     left = {**records.empty(day), **{field: record[field] for field in _STATISTICS},
             "primary_id": name, "last_name": name, "full_name": name}
     memory.do("UPDATE purged SET primary_id = ?, record = ? WHERE n = ?", (name, pack(left), n))

@@ -126,7 +126,7 @@ def _logical_sets(memory):
             "type": {"value": "LOGICAL", "desc": "Logical"}, "content": {"value": "USER", "desc": "User"},
             "private": {"value": "false", "desc": "No"}, "status": {"value": "ACTIVE", "desc": "Active"},
             "status_date": "2025-03-01T08:00:00.000Z", "note": "",
-            "created_by": {"value": "exl_impl", "desc": "Account exl_impl, Service"},
+            "created_by": assumptions.STAFF,
             "created_date": "2025-03-01T08:00:00.000Z",
             "query": {"value": f'USER where USER (user_group equals "{group}")', "desc": ""},
             "origin": {"value": "UI", "desc": "Institution only"}})))

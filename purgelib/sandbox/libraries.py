@@ -6,6 +6,7 @@ from purgelib.sandbox.envelope import AlmaError
 
 _LOCATIONS = {"stacks": "Open stacks", "closed": "Closed stacks", "reserve": "Course reserves"}
 _DESKS = {"DEFAULT_CIRC_DESK": "Circulation Desk", "READING": "Reading Room"}
+_SAYS = {"402119": "General error", "401664": "Parameter value missing or invalid"}
 _UNIT = {"value": "GENERAL", "desc": "General"}
 
 
@@ -28,13 +29,19 @@ def get(_memory, call, code):
 
 def _check(code):
     if code not in tables.LIBRARIES:
-        raise AlmaError("402119", f"General error: there is no library {code}.")
+        raise AlmaError("402119", f"{_SAYS['402119']}: there is no library {code}.")
+
+
+def _check_part(code, kind, one, known, refusal):
+    _check(code)
+    if one not in known:
+        raise AlmaError(refusal, f"{_SAYS[refusal]}: library {code} has no {kind} {one}.")
 
 
 def _library(call, code):
     number = list(tables.LIBRARIES).index(code)
     return {
-        "link": call.link(f"conf/libraries/{code}"), "id": f"11200{number}0002026", "code": code,
+        "link": call.link(f"conf/libraries/{code}"), "id": f"11200{number}{tables.SUFFIX}", "code": code,
         "path": f"{tables.INSTITUTION}.{code}", "name": tables.LIBRARIES[code], "description": "",
         "resource_sharing": number == 0, "campus": {"value": "MAIN", "desc": tables.CAMPUSES["MAIN"]},
         "proxy": "", "default_location": {"value": "stacks", "desc": _LOCATIONS["stacks"]},
@@ -50,9 +57,7 @@ def locations(_memory, call, code):
 
 def location(_memory, call, code, one):
     """Answers GET /conf/libraries/{code}/locations/{location}."""
-    _check(code)
-    if one not in _LOCATIONS:
-        raise AlmaError("402119", f"General error: library {code} has no location {one}.")
+    _check_part(code, "location", one, _LOCATIONS, "402119")
     return Answer(_location(call, code, one), "location")
 
 
@@ -76,9 +81,7 @@ def desks(_memory, call, code):
 
 def desk(_memory, call, code, one):
     """Answers GET /conf/libraries/{code}/circ-desks/{desk}."""
-    _check(code)
-    if one not in _DESKS:
-        raise AlmaError("401664", f"Parameter value missing or invalid: library {code} has no desk {one}.")
+    _check_part(code, "desk", one, _DESKS, "401664")
     return Answer(_desk(call, code, one), "circ_desk")
 
 
@@ -91,7 +94,7 @@ def _desk(call, code, one):
 def departments(_memory, call):
     """Answers GET /conf/departments: one that digitizes; view=brief leaves the operators out."""
     if call.query.get("type", "ALL").upper() not in ("ALL", "DIGI", ""):
-        raise AlmaError("402119", f"General error: there is no department type {call.query['type']}.")
+        raise AlmaError("402119", f"{_SAYS['402119']}: there is no department type {call.query['type']}.")
     if call.query.get("library"):
         _check(call.query["library"])
         return Answer({"total_record_count": 0}, "departments")

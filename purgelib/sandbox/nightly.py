@@ -10,6 +10,7 @@ from purgelib.sandbox import circulation, forgetting, reports
 from purgelib.sandbox.assumptions import PURGED_FRONT
 from purgelib.sandbox.clock import LAST_NIGHT
 from purgelib.sandbox.store import pack
+from purgelib.sandbox.tables import SUFFIX
 
 _PARTS = ", ".join(f"'$.{name}'" for name in reports.OF_USER)
 _USERS = f"SELECT json_extract(record, {_PARTS}) FROM "
@@ -75,5 +76,5 @@ def _ghosts(memory):
         return []
     if forgetting.POLICIES[strictness] == "KEEP_STATISTICS_AND_REMOVE_PRIMARY_ID":
         for n, row in enumerate(rows, start=90_000_000):
-            row[0] = row[2] = f"{PURGED_FRONT}{n:08d}0002026"
+            row[0] = row[2] = f"{PURGED_FRONT}{n:08d}{SUFFIX}"
     return rows

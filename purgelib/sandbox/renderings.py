@@ -1,9 +1,7 @@
 """Loans, fees and requests: from the invented facts to Alma's JSON, with ids that follow from their order."""
 
 from purgelib.sandbox import tables
-from purgelib.sandbox.tables import code
-
-SUFFIX = "0002026"
+from purgelib.sandbox.tables import code, SUFFIX
 
 
 def loan_id(number):
@@ -64,16 +62,12 @@ def transaction(identifier, kind, cents, made, by="exl_impl", reason="", method=
                 external=""):
     """Returns what was done to a fee, as Alma's JSON: paid or waived, how much, when, by whom."""
     return {
-        "transaction_id": identifier, "type": code_of(kind), "amount": cents / 100, "vat_amount": 0.0,
-        "reason": reason, "comment": comment, "created_by": by, "external_transaction_id": external,
-        "transaction_time": made, "received_by": {"value": "", "desc": "Not at desk"},
+        "transaction_id": identifier, "type": code("FineFeeTransactionType", kind), "amount": cents / 100,
+        "vat_amount": 0.0, "reason": reason, "comment": comment, "created_by": by,
+        "external_transaction_id": external, "transaction_time": made,
+        "received_by": {"value": "", "desc": "Not at desk"},
         "payment_method": method or {"value": "", "desc": ""},
     }
-
-
-def code_of(kind):
-    """Returns the code field of a transaction type."""
-    return {"value": kind, "desc": kind.capitalize()}
 
 
 def request(fact, primary_id, number):

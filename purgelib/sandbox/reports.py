@@ -28,7 +28,6 @@ COLUMNS = {
         ("Primary Identifier", "varchar"), ("Request ID", "varchar"), ("Request Type", "varchar"),
         ("Request Status", "varchar"), ("Request Date", "date"), ("Partner Name", "varchar")),
 }
-CURRENCY = "USD"
 # What of a user's record a row of the report is made of.
 OF_USER = ("primary_id", "first_name", "last_name", "user_group", "record_type", "account_type", "status",
            "expiry_date", "purge_date", "campus_code", "user_role")
@@ -94,8 +93,8 @@ def fee(who, record):
         cents = _cents(paid["amount"])
         left -= cents
         rows.append([*front, f"{number}{step}", paid["type"]["value"].capitalize(), _money(cents),
-                     _money(left), CURRENCY])
-    return rows or [[*front, None, None, None, _money(left), CURRENCY]]
+                     _money(left), tables.CURRENCY])
+    return rows or [[*front, None, None, None, _money(left), tables.CURRENCY]]
 
 
 def _cents(amount):

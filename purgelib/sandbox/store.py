@@ -5,6 +5,7 @@ import json
 import sqlite3
 
 from purgelib.sandbox import clock
+from purgelib.sandbox.tables import SUFFIX
 
 TABLES = """
 CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT);
@@ -43,7 +44,6 @@ CREATE TABLE reports (report TEXT, position INTEGER, cells TEXT,
 CREATE TABLE ledger (n INTEGER PRIMARY KEY, time TEXT, method TEXT, path TEXT, primary_id TEXT,
     changed TEXT);
 """
-SUFFIX = "2026"
 
 
 def pack(value):
@@ -122,7 +122,7 @@ class Store:
         """Returns a new id of Alma's kind: digits that end in the institution's own."""
         number = self.get(f"last_{kind}", 0) + 1
         self.put(f"last_{kind}", number)
-        return f"{front}{number:08d}000{SUFFIX}", number
+        return f"{front}{number:08d}{SUFFIX}", number
 
     def note(self, method, path, primary_id, changed):
         """Writes a line into the ledger: this write was really done."""

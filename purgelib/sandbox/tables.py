@@ -4,6 +4,9 @@ import weakref
 
 INSTITUTION = "01INV_INST"
 INSTITUTION_NAME = "Invented University"
+# Every number that Alma gives ends in these digits of the institution.
+SUFFIX = "0002026"
+CURRENCY = "USD"
 
 
 class _Tables(dict):

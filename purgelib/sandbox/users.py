@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from purgelib.sandbox import records, searching, tables
 from purgelib.sandbox.calls import Answer
-from purgelib.sandbox.envelope import AlmaError
+from purgelib.sandbox.envelope import AlmaError, NOT_IN_XML
 
 # expand word -> the number it stands for
 _EXPANDED = {
@@ -47,7 +47,7 @@ def find(memory, identifier, kind="all_unique", code="401890"):
 
 def _speakable(text):
     """What a client asked for may hold what no XML can; the refusal repeats the rest."""
-    return re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "?", text)[:255]
+    return NOT_IN_XML.sub("?", text)[:255]
 
 
 def _by_member(memory, name, value):

@@ -5,9 +5,9 @@ import re
 from lxml import etree
 
 from purgelib.sandbox import xmlshapes
+from purgelib.sandbox.envelope import NOT_IN_XML
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _BROKEN = re.compile(r"[+-]?\d{0,18}\.\d{1,18}", re.ASCII)
 _DEEPEST = 50
@@ -24,7 +24,7 @@ def write(name, value):
 def _text(value):
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _NOT_IN_XML.sub("?", str(value))
+    return NOT_IN_XML.sub("?", str(value))
 
 
 def _fill(element, value):

@@ -21,7 +21,8 @@ USERS_REPORT = "/shared/Invented University 01INV_INST/Reports/Purge/Users"
 _ROWS = "{urn:schemas-microsoft-com:xml-analysis:rowset}"
 _plain = requests.Session()
 _plain.trust_env = False
-# Every switch of the job, as Alma's own example of the call has them, all of them off. Some have a scope as well.
+# Every switch of the job that is known, from a script that one university has published, all of them off.
+# Some have a scope as well; a condition is sent with each of them here.
 _SWITCHES = """Status Expiry_Date Purge_Date UserGroup Campus Title JobDescription SetAccountTo CatalogerLevel
     DisableSMS DontGeneratePassword ExportToCloudIdP RSL RemoveRSL Opt_In_Patron_Letters Opt_Out_Patron_Letters
     AddBlock DisableBlock AddRole RemoveRole AddNote AddStatistics RemoveStatistics""".split()
