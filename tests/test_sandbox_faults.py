@@ -120,6 +120,22 @@ def test_other_people_also_meet_those_who_are_somebody_s_proxy(alma, kind):
     assert rules(alma)[0]["refused"] == 0 and {method for method, _ in ledger(alma)} == {"COLLEAGUE"}
 
 
+@pytest.mark.parametrize("change", [{"user_group": "01"}, {"purge_date": "soon"}, {"no_field": 1},
+                                    {"user_group": {"value": "no such"}}, {"user_note": "text"}])
+def test_a_change_that_nobody_could_make_is_refused_at_once(alma, change):
+    answer = alma.ask("POST", "/sandbox/faults", {"do": "edit_before", "change": change})
+    assert answer.code == "SANDBOX" and rules(alma) == []
+
+
+def test_what_a_colleague_changed_by_hand_is_protected(alma):
+    who = somebody(alma)
+    order(alma, {"do": "edit_after", "change": {"user_group": {"value": "01"}}})
+    record = alma.ask("GET", f"users/{who}").json
+    assert record["account_type"]["value"] == "EXTERNAL" and record["user_group"]["value"] == "06"
+    assert alma.ask("PUT", f"users/{who}", record).json["user_group"]["value"] == "01"
+    assert alma.ask("PUT", f"users/{who}", record, override="user_group").json["user_group"]["value"] == "06"
+
+
 def test_a_lie_gives_away_no_number_that_comes_again(alma):
     order(alma, {"do": "lie", "method": "POST"})
     lied, true = (alma.ask("POST", "conf/sets", {"name": name}).json["id"] for name in "AB")

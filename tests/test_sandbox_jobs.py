@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from purgelib.sandbox import assumptions, trying
+from purgelib.sandbox import app, assumptions, trying
 from purgelib.sandbox.assumptions import UPDATE_JOB_ID
 
 UPDATE_JOB = f"conf/jobs/{UPDATE_JOB_ID}"
@@ -160,6 +160,25 @@ def test_an_instance_is_named_after_job_and_set_and_ends(alma, graduates):
     last = alma.ask("GET", path.replace(UPDATE_JOB_ID, "ALL")).json
     assert last["status"]["value"] == "COMPLETED_SUCCESS" and last["progress"] == 100
     assert alma.ask("GET", path.replace(UPDATE_JOB_ID, "M44")).code == "402218"
+
+
+def test_a_job_takes_its_time_by_the_clock_of_the_sandbox(alma, graduates):
+    def instance():
+        return alma.ask("GET", started.json["additional_info"]["link"].split("/almaws/v1/")[1]).json
+
+    alma.ask("POST", "/sandbox/settings", {"job_seconds": 1000})
+    started = run(alma, UPDATE_JOB_ID, make_set(alma, graduates[:10]))
+    assert instance()["status"]["value"] == "QUEUED"
+    for seconds, progress in ((300, 30), (300, 60)):
+        alma.ask("POST", "/sandbox/clock", {"advance_seconds": seconds})
+        assert instance()["progress"] >= progress and instance()["status"]["value"] == "RUNNING"
+    # Another server on the same state goes on where this one was; a clock set back lets it begin anew.
+    alma.sandbox = app.Sandbox(alma.store)
+    assert instance()["progress"] == 70
+    alma.ask("POST", "/sandbox/clock", {"set": "2026-01-01T00:00:00Z"})
+    assert instance()["status"]["value"] == "RUNNING"
+    alma.ask("POST", "/sandbox/clock", {"advance_seconds": 1000})
+    assert instance()["status"]["value"] == "COMPLETED_SUCCESS"
 
 
 def test_instances_are_listed_newest_first_and_by_day_and_status(alma, graduates):

@@ -30,10 +30,7 @@ def main(words=None):
     ask = parser.parse_args(words)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     if ask.write_exports:
-        from purgelib.sandbox import exports
-        for path in exports.write(ask.write_exports, ask.users, ask.seed):
-            sys.stdout.write(f"{path}\n")
-        return 0
+        return _write_exports(ask)
     wish = _wish(parser, ask)
     # Told to end while it still invents people, it tidies up as at any other time.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -44,6 +41,17 @@ def main(words=None):
     except (OSError, sqlite3.Error) as error:
         sys.stderr.write(f"The sandbox cannot serve: {error}\n")
         return 1
+
+
+def _write_exports(ask):
+    from purgelib.sandbox import exports
+    try:
+        for path in exports.write(ask.write_exports, ask.users, ask.seed):
+            sys.stdout.write(f"{path}\n")
+    except OSError as error:
+        sys.stderr.write(f"The exports cannot be written: {error}\n")
+        return 1
+    return 0
 
 
 def _serve(ask, wish):
@@ -97,7 +105,7 @@ def _parser():
 
 def _people(group):
     group.add_argument("--users", type=_count, default=12_000, metavar="N",
-                       help="how many people to invent in a new state (default 12000)")
+                       help="how many people to invent in a new state; a few of them left last night (default 12000)")
     group.add_argument("--seed", type=_count, default=31, metavar="N",
                        help="the same seed invents the same people (default 31)")
 

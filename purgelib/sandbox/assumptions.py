@@ -12,6 +12,8 @@ PURGE_WAIVE = "PURGE_Users_Waive_Threshold"
 # Whether a purge date of exactly `days` ago is already past: the official texts contradict each other.
 BOUNDARY_DAY_INCLUDED = True
 PURGE_COUNTER = {"value": "purge_users.not_purged", "desc": "Number of users not purged"}
+# Of a set it counts all members who are left, also those whose purge date is not reached; on the page those only
+# whom the criteria meant.
 # All of these but the boundary are a setting, `purge_job`, with the values here from the start.
 
 # --- "Update/Notify Users": the id was seen at one institution; its counters were not found.
@@ -146,6 +148,7 @@ WRONG_BODY = (
 # --- The Delete User Policy: under "keep statistics" the primary ID fields that remain repeat what stands in the
 # last name, so that the record keeps its shape; the internal number that replaces the primary ID begins so.
 PURGED_FRONT = "2393"
+# Those who were purged before the sandbox began keep their dates and types in Analytics, as from a looser policy.
 # A purged user cannot be found by any API, whatever the policy leaves for Analytics.
 # --- A credit counts like a debt: any balance but zero stands in the way of a deletion.
 # --- A user whom a running job has yet to come to is locked, and cannot be deleted by API meanwhile.
@@ -184,7 +187,7 @@ SETTINGS = {
     # What a purge or DELETE leaves: KEEP_FULLY_REPORTABLE, KEEP_STATISTICS,
     # KEEP_STATISTICS_AND_REMOVE_PRIMARY_ID or FULLY_REMOVE
     "delete_policy": "KEEP_STATISTICS",
-    "job_seconds": 2.0,        # real time from QUEUED to the end
+    "job_seconds": 2.0,        # from QUEUED to the end, by the sandbox's clock
     "job_throttle": True,      # at most 3 running, and 5 starts of one job in an hour of the sandbox's clock
     "per_second": 0,           # answers 429 above this many calls in a second; 0 = never
     "daily_remaining": 500_000,

@@ -10,7 +10,8 @@ import random
 import re
 from urllib.parse import unquote
 
-from purgelib.sandbox import gate
+from purgelib.sandbox import gate, incoming, records
+from purgelib.sandbox.clock import LAST_NIGHT
 from purgelib.sandbox.envelope import AlmaError
 
 KINDS = {
@@ -160,4 +161,22 @@ def _read(entry):
         right, wanted = _FIELDS[name]
         if not right(value):
             raise _refused(entry, f"{name!r} must be {wanted}")
+    _check_change(entry)
     return Fault(**entry)
+
+
+# Somebody of whom only the change can be wrong.
+_ANYBODY = {"primary_id": "x", "last_name": "x", "record_type": {"value": "CONTACT"}, "external_id": "SIS",
+            "account_type": {"value": "EXTERNAL"}}
+
+
+def _check_change(entry):
+    """Refuses a change that Alma would refuse of everybody, so that nobody waits for it in vain."""
+    change = entry.get("change", {})
+    unknown = set(change) - {*records.empty(LAST_NIGHT), *records.DATES, "pin_number"}
+    if unknown:
+        raise _refused(entry, f"users have no field {', '.join(sorted(unknown))}")
+    try:
+        incoming.user({**_ANYBODY, **change}, LAST_NIGHT)
+    except AlmaError as error:
+        raise _refused(entry, error.message) from None

@@ -7,9 +7,10 @@ import datetime
 import json
 from urllib.parse import unquote
 
-from purgelib.sandbox import names, users, writing
+from purgelib.sandbox import names, segments, users, writing
 from purgelib.sandbox.calls import Call
 from purgelib.sandbox.envelope import AlmaError
+from purgelib.sandbox.store import pack
 
 # Whatever stands on the record by hand, a colleague may change.
 _EVERYTHING = ",".join(("user_group", "job_category", "pin_number", "preferred_language", "campus_code",
@@ -66,6 +67,15 @@ def _edit(store, record, change):
             **record["contact_info"], "phone": [*record["contact_info"]["phone"], _PHONE]}}
     body = {name: value for name, value in {**record, **change}.items() if value is not None}
     writing.swap(store, _call("PUT", body, {"override": _EVERYTHING}), record["primary_id"])
+    _remember_by_hand(store, body["primary_id"], change)
+
+
+def _remember_by_hand(store, primary_id, change):
+    """What a person changed by hand is protected from later PUTs of an external user."""
+    number = users.find(store, primary_id, "PRIMARY_ID")[0]
+    hidden = json.loads(store.one("SELECT hidden FROM users WHERE id = ?", (number,)))
+    hidden["manual"] = sorted({*hidden["manual"], *change} & {*hidden["manual"], *segments.PROTECTED, "pin_number"})
+    store.do("UPDATE users SET hidden = ? WHERE id = ?", (pack(hidden), number))
 
 
 def _delete(store, record, _change):

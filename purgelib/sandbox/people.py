@@ -157,7 +157,7 @@ def _touch(dice, person):
     if person.expiry:
         last = person.expiry - datetime.timedelta(days=dice.below(300))
         person.record["last_patron_activity_date"] = records.dated(min(last, LAST_NIGHT))
-    if person.record["external_id"] and dice.chance(.03):
+    if person.record["external_id"] and dice.chance(.2):
         person.manual = ("user_group",)
 
 

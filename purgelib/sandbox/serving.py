@@ -23,6 +23,8 @@ from purgelib.sandbox.gate import KEY
 from purgelib.sandbox.tokens import token
 
 log = logging.getLogger("purgelib.sandbox")
+# So many people take a while to invent.
+MANY = 20_000
 
 
 class CuttingProtocol(HttpToolsProtocol):
@@ -96,6 +98,9 @@ def serve(place, wish):
         if place.told:
             # Told before the people are invented, so that whoever wants to stop it knows which process it is.
             _write(place.told, json.dumps({"pid": os.getpid(), "port": listener.getsockname()[1]}))
+        if not place.state.exists() and wish.users > MANY:
+            sys.stdout.write(f"Inventing {wish.users:,} people: some {wish.users // 6_000} seconds.\n")
+            sys.stdout.flush()
         with contextlib.closing(open_state(place.state, wish.users, wish.seed)) as store:
             asyncio.run(_run(place, store, listener, wish))
     finally:

@@ -22,6 +22,7 @@ class _Run:
 
     id: str
     job_id: str
+    submitted: str
     status: str
     wish: dict
     act: str
@@ -56,10 +57,10 @@ class Worker:
         if not self.open:
             return
         tables.TABLES.use(self.store)
-        rows = self.store.rows("SELECT i.id, job_id, status, parameters, act, fault, total, done, seen "
+        rows = self.store.rows("SELECT i.id, job_id, submitted, status, parameters, act, fault, total, done, seen "
                                "FROM instances i JOIN runs r ON r.instance_id = i.id WHERE status IN (?, ?) "
                                "ORDER BY number", instances.UNFINISHED)
-        runs = [_Run(*row[:3], json.loads(row[3]), *row[4:]) for row in rows]
+        runs = [_Run(*row[:4], json.loads(row[4]), *row[5:]) for row in rows]
         runs = [run for run in runs if not run.is_stuck]
         self.open = bool(runs)
         for run in runs:
@@ -69,9 +70,10 @@ class Worker:
                     self._advance(run, share, time.monotonic() + SECONDS / len(runs))
 
     def _share(self, run):
-        began = self._began.setdefault(run.id, time.monotonic())
-        seconds = self.settings["job_seconds"]
-        return min(1.0, (time.monotonic() - began) / seconds) if seconds else 1.0
+        now, seconds = self.store.clock.now(), self.settings["job_seconds"]
+        # When the clock was set back to before its beginning, it begins anew.
+        began = self._began[run.id] = min(now, self._began.get(run.id) or clock.parse(run.submitted))
+        return min(1.0, (now - began).total_seconds() / seconds) if seconds else 1.0
 
     def _advance(self, run, share, until):
         before = (run.status, run.total, run.done, run.seen)
