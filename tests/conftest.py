@@ -105,7 +105,8 @@ class Practice:
     def change(self, primary_id, **fields):
         """A colleague edits a user; a field that is None is taken away."""
         record = {k: v for k, v in (self.user(primary_id) | fields).items() if k not in fields or v is not None}
-        assert self.ask("PUT", f"users/{primary_id}", record).ok
+        # What was set by hand on an external user yields to another hand only.
+        assert self.ask("PUT", f"users/{primary_id}", record, override=",".join(fields)).ok
 
     def delete(self, primary_id):
         assert self.ask("DELETE", f"users/{primary_id}").ok
