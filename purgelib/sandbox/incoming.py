@@ -19,27 +19,12 @@ def body(call):
     if "xml" not in said and ("json" in said or not call.body.lstrip().startswith(b"<")):
         return call.json()
     try:
-        return _settled(xmlform.read(call.body))
+        made = xmlform.read(call.body)
     except ValueError:
-        raise AlmaError("401676", "No valid XML was given.") from None
-
-
-def _settled(made):
-    """XML does not show which texts are codes; here the few that its reader cannot know are put right."""
+        made = None
     if not isinstance(made, dict):
-        raise ValueError("no object")
-    for one in _objects(made.get("user_identifier")):
-        if isinstance(one.get("status"), dict):
-            one["status"] = one["status"].get("value")
-    for name in ("rs_library", "library_notice"):
-        for one in _objects(made.get(name)):
-            if isinstance(one.get("code"), str):
-                one["code"] = {"value": one["code"]}
+        raise AlmaError("401676", "No valid XML was given.")
     return made
-
-
-def _objects(value):
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 @contextlib.contextmanager

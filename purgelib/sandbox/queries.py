@@ -76,18 +76,17 @@ class _Reader:
         self.read = 0
 
     def either(self, depth):
-        parts = [self.both(depth)]
-        while self._is("OR"):
-            self.left.pop()
-            parts.append(self.both(depth))
-        return parts[0] if len(parts) == 1 else f"({' OR '.join(parts)})"
+        return self._joined("OR", self.both, depth)
 
     def both(self, depth):
-        parts = [self.one(depth)]
-        while self._is("AND"):
+        return self._joined("AND", self.one, depth)
+
+    def _joined(self, word, part, depth):
+        parts = [part(depth)]
+        while self._is(word):
             self.left.pop()
-            parts.append(self.one(depth))
-        return parts[0] if len(parts) == 1 else f"({' AND '.join(parts)})"
+            parts.append(part(depth))
+        return parts[0] if len(parts) == 1 else f"({f' {word} '.join(parts)})"
 
     def one(self, depth):
         kind, said = self._next()
