@@ -6,7 +6,6 @@ header holds the fingerprint of each, and its own.
 """
 
 import contextlib
-import csv
 import dataclasses
 import datetime
 import hashlib
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from purgelib import guards
+from purgelib import guards, lists
 from purgelib.errors import BadChoice, PlanRefused
 from purgelib.rules import Policy
 from purgelib.users import key_of
@@ -28,7 +27,7 @@ SET_PURGE_DATE, PURGE, DATE_BACK, USER_BACK = "set purge date", "purge", "restor
 COLUMNS = ["primary_id", "action", "old", "new", "user_group", "name", "expiry_date", "account_type", "record_type",
            "reason"]
 FACTS = ["user_group", "name", "expiry_date", "account_type", "record_type"]
-EXPORTS = (".csv", ".txt", ".tsv", ".xlsx", ".xml", ".xls", ".xlsm", ".xlsb", ".ods")
+EXPORTS = (".csv", ".txt", ".tsv", ".xlsx", ".xml", ".xls", ".xlsm", ".xlsb", ".ods", ".htm", ".html", ".zip")
 SEALED = ("users.csv", "set.txt", "not_chosen.csv", "choice.toml")
 
 
@@ -87,7 +86,7 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
               "inputs_folder": inputs_folder and os.path.relpath(inputs_folder, folder),
               "funnel": population.funnel().to_dict("split", index=False)["data"]}
     choice.save(folder)
-    _not_chosen(population, choice, chosen).to_csv(_private(folder / "not_chosen.csv"), index=False)
+    lists.write(_not_chosen(population, choice, chosen), folder / "not_chosen.csv")
     return write(folder, header, _rows(population, choice, chosen))
 
 
@@ -95,7 +94,7 @@ def write(folder, header, rows):
     """Writes users.csv, set.txt and, last, plan.json; returns the Plan read back. Writes to disk, not to Alma."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    rows[COLUMNS].to_csv(_private(folder / "users.csv"), index=False, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    lists.write(rows[COLUMNS], folder / "users.csv")
     _private(folder / "set.txt").write_text("\n".join(["USERNAME", *rows["primary_id"]]) + "\n", encoding="utf-8")
     header = {"format": 1, **header, "users": len(rows), "tool": importlib.metadata.version("purgelib"),
               "files": {name: _sha256(folder / name) for name in SEALED if (folder / name).exists()}}
@@ -113,8 +112,7 @@ def load(folder):
     for name, sha256 in header["files"].items():
         if not (folder / name).exists() or _sha256(folder / name) != sha256:
             raise _changed(folder, name)
-    users = pd.read_csv(folder / "users.csv", dtype=str, keep_default_na=False)
-    return Plan(folder, header, users)
+    return Plan(folder, header, lists.read(folder / "users.csv"))
 
 
 def refuse_newer_export(sealed):
@@ -126,9 +124,10 @@ def refuse_newer_export(sealed):
     where = header.get("inputs_folder")
     if not where or not (folder / where).is_dir():
         return
-    known = {one["name"]: one["sha256"] for one in header["made_of"]["inputs"]}
+    known = {one["file"]: one["sha256"] for one in header["made_of"]["inputs"]}
     for path in sorted((folder / where).iterdir()):
-        if path.suffix.lower() in EXPORTS and path.is_file() and _sha256(path) != known.get(path.name):
+        export = path.suffix.lower() in EXPORTS or path.name == "headings.toml"
+        if export and path.is_file() and _sha256(path) != known.get(path.name):
             raise PlanRefused(f"{path.name} is not among the exports that this plan was made of, or was replaced. "
                               "Make a new plan from the new export.", folder=str(folder), differs=path.name)
 
@@ -167,17 +166,16 @@ def _same(plan, made_of):
 
 def _made_of(population, choice):
     return {"choice": hashlib.sha256(choice.to_toml().encode()).hexdigest(),
-            "inputs": [{"name": s.name, "kind": s.kind, "rows": s.rows, "data_date": str(s.data_date),
+            "inputs": [{"name": s.name, "file": s.file, "kind": s.kind, "rows": s.rows, "data_date": str(s.data_date),
                         "sha256": s.sha256} for s in population.inputs]}
 
 
 def _rows(population, choice, chosen):
     table = population.table[chosen]
-    return pd.DataFrame({
-        "primary_id": table["primary_id"], "action": SET_PURGE_DATE,
-        "old": _day_text(table["purge_date"]), "new": str(choice.purge_date),
-        "user_group": table["user_group"], "name": table["name"], "expiry_date": _day_text(table["expiry_date"]),
-        "account_type": table["account_type"], "record_type": table["record_type"],
+    texts = table[["primary_id", "user_group", "name", "account_type", "record_type"]].astype("str")
+    return texts.assign(**{
+        "action": SET_PURGE_DATE, "old": _day_text(table["purge_date"]), "new": str(choice.purge_date),
+        "expiry_date": _day_text(table["expiry_date"]),
         "reason": population.reason[chosen].astype("str"),
     }).fillna("").sort_values("primary_id")
 
@@ -188,7 +186,8 @@ def _not_chosen(population, choice, chosen):
                                                   (population.verdict != "stays").to_numpy(bool), "not ticked")
     by_name = table["key"].map(kept).astype("str")
     reason = reason.mask(by_name.notna(), "kept by name: " + by_name.fillna(""))
-    made = pd.DataFrame({"primary_id": table["primary_id"], "user_group": table["user_group"], "reason": reason})
+    made = pd.DataFrame({"primary_id": table["primary_id"], "user_group": table["user_group"].astype("str"),
+                         "reason": reason})
     return made[~chosen].fillna("")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from purgelib import journal, plan
+from purgelib import journal, lists, plan
 from purgelib.errors import Failed
 from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
 from purgelib.plan import DATE_BACK, PURGE, USER_BACK
@@ -51,7 +51,7 @@ def count(folder):
     states = pd.Series(book.states(plan.SET_PURGE_DATE), dtype="str").value_counts()
     n = {name: int(states.get(name, 0)) for name in (CONFIRMED, SKIPPED, FAILED, INTENDED)}
     purged = list(book.states(PURGE).values()).count(GONE)
-    not_chosen = len(_read(sealed.folder / "not_chosen.csv"))
+    not_chosen = len(lists.read(sealed.folder / "not_chosen.csv"))
     back = {action: len(ids) for action, ids in journal.undone(sealed.folder).items()}
     made = Counts(sealed.header["population"], not_chosen, len(sealed), n[CONFIRMED], n[SKIPPED], n[FAILED],
                   len(sealed) - sum(n.values()) + n[INTENDED], purged, n[CONFIRMED] - purged,
@@ -102,7 +102,7 @@ def kept(folder):
     back = planned["primary_id"].isin(journal.undone(folder).get(USER_BACK, set()))
     planned["reason"] = planned["reason"].mask(back, "purged, and re-created").fillna("not done yet")
     planned = planned[~planned["primary_id"].isin(_gone(folder))]
-    return pd.concat([_read(sealed.folder / "not_chosen.csv"), planned], ignore_index=True)
+    return pd.concat([lists.read(sealed.folder / "not_chosen.csv"), planned], ignore_index=True)
 
 
 def summary(folder, reasons=8):
@@ -124,7 +124,7 @@ def write(folder):
     """Writes report.html, gone.csv and kept.csv into the run folder; returns the page's path. Writes to disk."""
     folder, made = Path(folder), count(folder)
     for name, frame in (("gone.csv", gone(folder)), ("kept.csv", kept(folder))):
-        _private_text(folder / name, frame.to_csv(index=False))
+        lists.write(frame, folder / name)
     sealed, book = plan.load(folder), journal.read(folder)
     why = kept(folder)["reason"].value_counts().head(40)
     page = _page().render(
@@ -140,10 +140,6 @@ def _page():
                                      trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters["n"] = lambda number: f"{number:,}"
     return environment.get_template("report.html")
-
-
-def _read(path):
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def _private_text(path, text):

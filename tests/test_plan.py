@@ -6,10 +6,9 @@ import datetime
 import shutil
 
 import invented
-import pandas as pd
 import pytest
 
-from purgelib import errors, exports, guards, plan, population
+from purgelib import errors, exports, guards, lists, plan, population
 from purgelib.choice import Choice
 
 TODAY = datetime.date(2026, 11, 22)
@@ -74,15 +73,20 @@ def test_a_plan_is_loaded_as_it_was_sealed(sealed, people):
 def test_strange_ids_survive_in_every_file(sealed):
     lines = (sealed.folder / "set.txt").read_text(encoding="utf-8").split("\n")
     assert lines[0] == "USERNAME" and sorted(lines[1:-1]) == sorted(STRANGE) and lines[-1] == ""
-    with (sealed.folder / "users.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = lists.read(sealed.folder / "users.csv").to_dict("records")
     assert sorted(row["primary_id"] for row in rows) == sorted(STRANGE)
     assert {(row["action"], row["new"], row["old"], row["name"]) for row in rows} == {
         ("set purge date", "2026-11-01", "", '=cmd() Exa,"mple')}
 
 
+def test_no_cell_of_a_list_starts_a_formula(sealed):
+    for name in ("users.csv", "not_chosen.csv"):
+        with (sealed.folder / name).open(encoding="utf-8-sig", newline="") as file:
+            assert not [cell for row in csv.reader(file) for cell in row if cell[:1] in set("=+-@")], name
+
+
 def test_everybody_is_planned_or_listed_with_a_reason(sealed, people):
-    kept = pd.read_csv(sealed.folder / "not_chosen.csv", dtype=str, keep_default_na=False)
+    kept = lists.read(sealed.folder / "not_chosen.csv")
     assert sorted([*kept["primary_id"], *sealed.users["primary_id"]]) == sorted(people.table["primary_id"])
     assert sealed.header["population"] == len(kept) + len(sealed)
     assert (kept["reason"].str.len() > 0).all()

@@ -4,10 +4,9 @@ import dataclasses
 import datetime
 
 import invented
-import pandas as pd
 import pytest
 
-from purgelib import journal, plan, report
+from purgelib import journal, lists, plan, report
 from purgelib.choice import Choice
 from purgelib.errors import Failed, PlanRefused
 from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
@@ -119,9 +118,9 @@ def test_the_lists_are_written_for_their_owner_only_and_read_back_as_texts(run):
     report.write(run)
     for name in ("gone.csv", "kept.csv", "report.html"):
         assert (run / name).stat().st_mode & 0o777 == 0o600
-    gone = pd.read_csv(run / "gone.csv", dtype=str, keep_default_na=False)
+    gone = lists.read(run / "gone.csv")
     assert gone.to_numpy().tolist() == report.gone(run).to_numpy().tolist()
-    kept = pd.read_csv(run / "kept.csv", dtype=str, keep_default_na=False)
+    kept = lists.read(run / "kept.csv")
     assert kept.to_numpy().tolist() == report.kept(run).to_numpy().tolist()
     assert "00000012" in set(kept["primary_id"])
 
