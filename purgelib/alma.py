@@ -20,7 +20,6 @@ import tenacity
 from purgelib.answers import balance_of, error_of, listed_in
 from purgelib.errors import (
     NoAnswer,
-    NoKey,
     NotFound,
     PartialAnswer,
     QuotaSpent,
@@ -29,6 +28,7 @@ from purgelib.errors import (
     TooFast,
     WrongTarget,
 )
+from purgelib.keys import Key
 
 PAGE = 100
 MEMBERS_A_CALL = 1000
@@ -46,7 +46,7 @@ class Alma:
     def __init__(self, url, key, *, writing=False, pace=10, pace_file=None, floor=1000, timeout=60):
         self.url, self.writing, self.floor, self.timeout = url.rstrip("/"), writing, floor, timeout
         self.calls, self.remaining, self._date, self._stop_file = 0, None, None, None
-        self._authorization = _Key(f"apikey {_sound(key)}")
+        self._authorization = Key(key)
         self._local = threading.local()
         self._limiter = _limiter(pace, pace_file) if pace else None
         self._general = None
@@ -183,6 +183,22 @@ class Alma:
         enabled = [(row["code"], row["description"]) for row in rows if row.get("enabled")]
         return pd.DataFrame(enabled, columns=["code", "description"])
 
+    # ---- Analytics
+
+    def report_page(self, path="", token="", limit=1000):
+        """Returns a page of an Analytics report, XML as bytes: the first by its path, the next by its token. Only reads.
+
+        Where the answer to a token is lost, NoAnswer is raised at once: asked again, Alma might give the page after.
+        """
+        which = {"token": token} if token else {"path": path, "col_names": "true"}
+        return self._call("GET", "/analytics/reports", safe=(TooFast,) if token else None, accept="application/xml",
+                          limit=limit, **which)
+
+    def report_paths(self, folder):
+        """Returns what stands in a folder of Analytics' catalog, a list of (name, "Report" or "Folder"). Only reads."""
+        found = self._get("/analytics/paths/" + urllib.parse.quote(folder.rstrip("/"), safe=""))
+        return [(one["value"], one["type"]) for one in listed_in(found, "path")]
+
     # ---- the door
 
     def _pages(self, path, key, **query):
@@ -200,31 +216,33 @@ class Alma:
                                 expected=total, found=len(found))
         return found
 
-    def _get(self, path, **query):
+    def _get(self, path, /, **query):
         return self._call("GET", path, **query)
 
-    def _call(self, method, path, json=None, **query):
-        """Repeats what may be repeated: readings that failed in passing, and calls refused as too fast."""
+    def _call(self, method, path, /, json=None, safe=None, accept="application/json", **query):
+        """Repeats what may be repeated (safe): readings that failed in passing, and calls refused as too fast."""
         if method != "GET" and not self.writing:
             raise ReadOnly(f"{self!r} refuses {method} {path.rsplit('/', 1)[0]}; nothing was sent.", method=method)
-        safe = (TooFast, NoAnswer) if method == "GET" else (TooFast,)
+        safe = safe or ((TooFast, NoAnswer) if method == "GET" else (TooFast,))
         for attempt in tenacity.Retrying(retry=tenacity.retry_if_exception_type(safe), reraise=True,
                                          stop=tenacity.stop_after_attempt(6),
                                          wait=tenacity.wait_random_exponential(multiplier=0.2, max=20)):
             with attempt:
-                return self._once(method, path, json, query)
+                return self._once(method, path, json, query, accept)
 
-    def _once(self, method, path, json, query):
+    def _once(self, method, path, json, query, accept):
         self._before()
         try:
             answer = self._session().request(method, f"{self.url}/almaws/v1{path}", params=query, json=json,
-                                             timeout=self.timeout, auth=self._authorization, allow_redirects=False)
+                                             headers={"Accept": accept}, timeout=self.timeout, auth=self._authorization, allow_redirects=False)
         except requests.RequestException as error:
             # "from None": the exception of the library holds the request, and the request the key.
             raise NoAnswer(f"No answer from {self.url} to {method}: {type(error).__name__}.", method=method) from None
         self._note(answer)
         if answer.status_code == 204:
             return None
+        if answer.ok and accept == "application/xml":
+            return answer.content
         if answer.ok:
             try:
                 return answer.json()
@@ -252,30 +270,8 @@ class Alma:
     def _session(self):
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
-            self._local.session.headers["Accept"] = "application/json"
             self._local.session.trust_env = not self.url.startswith("http://127.0.0.1")
         return self._local.session
-
-
-class _Key(requests.auth.AuthBase):
-    """Puts the key into the header of each request; shows it to nobody."""
-
-    def __init__(self, value):
-        self._value = value
-
-    def __call__(self, request):
-        request.headers["Authorization"] = self._value
-        return request
-
-    def __repr__(self):
-        return "<key>"
-
-
-def _sound(key):
-    """A key pasted with something around it would come to light in the error of whoever trips over it."""
-    if not key.strip() or not key.strip().isascii() or not key.strip().isprintable():
-        raise NoKey("The API key is empty or holds signs that no key has: copy it again.", target=None)
-    return key.strip()
 
 
 def _limiter(pace, pace_file):

@@ -35,6 +35,9 @@ def error_of(method, answer):
         return NotFound(words, **facts)
     if code in KEY_CODES or answer.status_code in (401, 403):
         return KeyRefused(words + " Check the key and what it is allowed to do.", **facts)
+    if "path not found" in (message or "").casefold():
+        # Analytics says so with status 500: asked again and again, a slip of the pen would look like a weak network.
+        return NotFound(words + " Check the path of the report; it must stand in a shared folder.", **facts)
     if answer.status_code >= 500:
         return NoAnswer(words, method=method, **facts)
     return AlmaError(words, **facts)

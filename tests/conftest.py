@@ -26,10 +26,10 @@ class Meddled(alma.Alma):
 
     before = after = staticmethod(lambda method, path: None)
 
-    def _once(self, method, path, json, query):
+    def _once(self, method, path, json, query, accept):
         self.before(method, path)
         try:
-            return super()._once(method, path, json, query)
+            return super()._once(method, path, json, query, accept)
         finally:
             self.after(method, path)
 

@@ -46,9 +46,9 @@ def report(memory, call):
             return still_loading(call)
     if cursor.finished:
         raise AlmaError("420033", "No more rows to fetch")
-    rows = _rows(memory, cursor, limit)
+    rows = [[*row, str(cursor.night)] for row in _rows(memory, cursor, limit)]
     mark = None if token else _token(memory, cursor)
-    columns = reports.COLUMNS[cursor.report] if mark else None
+    columns = (*reports.COLUMNS[cursor.report], reports.UPDATED) if mark else None
     inside = reportxml.rowset(cursor.report, columns, rows, cursor.headings)
     return _answer(call, inside, cursor.finished, mark)
 

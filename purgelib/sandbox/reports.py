@@ -28,6 +28,8 @@ COLUMNS = {
         ("Primary Identifier", "varchar"), ("Request ID", "varchar"), ("Request Type", "varchar"),
         ("Request Status", "varchar"), ("Request Date", "date"), ("Partner Name", "varchar")),
 }
+# The API gives every report this column, too; in a file, its name tells the day.
+UPDATED = ("Data Updated As Of", "date")
 # What of a user's record a row of the report is made of.
 OF_USER = ("primary_id", "first_name", "last_name", "user_group", "record_type", "account_type", "status",
            "expiry_date", "purge_date", "campus_code", "user_role")
