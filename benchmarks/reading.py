@@ -1,9 +1,15 @@
-"""How long reading, judging and ticking take, as ratios against the obvious way in the same run.
+"""How long reading, judging and ticking take and what memory reading needs, each against the obvious way in this run.
 
-    make bench          prints one line per measurement
+    make bench                              everything, several minutes
+    .venv/bin/python benchmarks/reading.py 200000   with fewer users
+
+Each reading runs in a process of its own; its peak is what that process took beyond the imported packages.
 """
 
-import datetime
+import csv
+import json
+import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,53 +20,174 @@ import pandas as pd
 
 from purgelib import choice, exports, population, rules
 
-ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
 POLICY = rules.Policy(expired_for_days=730, protected_groups=("30",))
+HEADINGS = ["Primary Identifier", "First Name", "Last Name", "User Group Code", "User Group", "User Record Type",
+            "Account Type", "Status", "Expiry Date", "Purge Date", "Campus Code", "Has Role Other Than Patron",
+            "Job Description", "Creation Date", "Preferred Email"]
+GROUPS = {"05": "Graduate", "06": "Undergraduate", "08": "Exchange", "30": "Library staff"}
+WORDS = {"User Record Type": {"public", "staff", "contact"}, "Status": {"active", "inactive", "deleted"},
+         "Account Type": {"external", "internal", "internal with external authentication"},
+         "Has Role Other Than Patron": {"yes", "no"}}
 
 
-def export(folder):
-    """Writes an invented users export of ROWS rows as CSV; returns its path."""
+def rows(count):
+    """Yields invented users, a list of 15 texts each; dates and groups are spread as at a university."""
     dice = np.random.default_rng(31)
-    year = dice.integers(2014, 2030, ROWS).astype(str)
-    frame = pd.DataFrame({
-        "Primary Identifier": [f"{number:08d}" for number in range(ROWS)],
-        "First Name": "Ada", "Last Name": "Example", "User Group Code": dice.choice(["05", "06", "08", "30"], ROWS),
-        "User Group": "Invented", "User Record Type": "Public", "Account Type": "External", "Status": "Active",
-        "Expiry Date": np.char.add(year, "-06-30"), "Purge Date": np.char.add(year, "-12-31"), "Campus Code": "",
-        "Has Role Other Than Patron": "No"})
-    path = folder / "users_2026-11-21.csv"
-    frame.to_csv(path, index=False)
+    year, group = dice.integers(2014, 2030, count), dice.choice(list(GROUPS), count)
+    for number, (ends, code) in enumerate(zip(year.tolist(), group.tolist(), strict=True)):
+        yield [f"{number:08d}", f"Ada{number % 997}", f"Example{number % 4999}", code, GROUPS[code], "Public",
+               "External", "Active", f"{ends}-06-30", f"{ends + 1}-06-30", "", "No", "",
+               f"{ends - 4}-09-{number % 28 + 1:02d}",
+               f"ada{number}@example.edu"]
+
+
+def write_csv(folder, count):
+    """Writes an invented export of users as CSV into that folder; returns its path."""
+    path = Path(folder) / "users_2026-11-21.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(_chained(count))
     return path
 
 
-def obvious(path):
-    """The obvious way: read_csv with parsed dates, then a verdict row by row."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, parse_dates=["Expiry Date", "Purge Date"])
-    last = pd.Timestamp("2026-11-21") - datetime.timedelta(days=POLICY.expired_for_days)
-    return [row[9] <= last and row[4] not in POLICY.protected_groups and row[12] == "No" and row[6] == "Public"
-            for row in frame.itertuples()]
+def _chained(count):
+    yield HEADINGS
+    yield from rows(count)
 
 
-def timed(call, *given):
-    """Returns what the call returns, and the seconds it took."""
+def write_xlsx(folder, count):
+    """Writes the same as XLSX; returns its path."""
+    import xlsxwriter
+
+    path = Path(folder) / "users_2026-11-21.xlsx"
+    with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+        sheet = book.add_worksheet("Users")
+        for at, row in enumerate(_chained(count)):
+            sheet.write_row(at, 0, row)
+    return path
+
+
+def obvious_csv(path):
+    """The obvious way: read_csv with parsed dates, then the same checks in plain pandas."""
+    texts = {name: str for name in HEADINGS if "Date" not in name}
+    return checked(pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"Expiry Date": [""], "Purge Date": [
+        ""]}, parse_dates=["Expiry Date", "Purge Date"]))
+
+
+def obvious_xlsx(path):
+    """The obvious way for XLSX: pandas with openpyxl, all texts."""
+    return checked(pd.read_excel(path, dtype=str, keep_default_na=False))
+
+
+def checked(frame):
+    """What is checked of each user, in plain pandas: the ID, its doubles, the words, the dates, ghosts."""
+    ids = frame["Primary Identifier"]
+    key = ids.str.strip().str.casefold()
+    bad = (ids == "") | (ids != ids.str.strip()) | ids.str.contains(r"[\s\u00a0\u200b-\u200f\u00ad\ufeff]", regex=True)
+    bad |= ids.str.fullmatch(r"[\d.,]+[eE]\+?\d+") | ids.str.fullmatch(r"\d+[.,]0+") | ids.str.startswith(("#", "'"))
+    bad |= ids.str.contains(r"[^\x00-\x7f]", regex=True) | ids.str.fullmatch(r"\d{15}0+")
+    digits = ids.str.fullmatch(r"\d+")
+    width = ids[digits].str.len()
+    bad |= digits & (ids.str.len() < (width.mode()[0] if len(width) else 0))
+    for name, words in WORDS.items():
+        bad |= ~frame[name].str.strip().str.casefold().isin(words)
+    frame["name"] = (frame["First Name"] + " " + frame["Last Name"]).str.strip()
+    ghost = (frame["Status"] == "Deleted") | (frame["Last Name"].str.strip().str.casefold() == key)
+    for name in ("Expiry Date", "Purge Date"):
+        frame[name] = pd.to_datetime(frame[name], errors="coerce")
+    several = key.duplicated(keep=False)
+    bad |= several & ~frame.duplicated(["name", "User Group Code", "Status", "Expiry Date", "Purge Date"], keep=False)
+    return frame.assign(key=key, bad=bad)[~ghost].drop_duplicates("key")
+
+
+def ours(path):
+    """Our way: everything that a folder of exports goes through."""
+    return exports.read(Path(path).parent).users
+
+
+WAYS = {"ours": ours, "obvious csv": obvious_csv, "obvious xlsx": obvious_xlsx}
+
+
+def measure(way, path):
+    """Runs one way in a process of its own; returns (seconds, peak MB beyond the imports, users)."""
+    said = subprocess.run([sys.executable, __file__, "--one", way, str(path)], capture_output=True, text=True,
+                          check=True)
+    return json.loads(said.stdout.splitlines()[-1])
+
+
+def one(way, path):
+    """What such a process does: reads, and prints what it took."""
+    before = peak_so_far()
     start = time.perf_counter()
-    return call(*given), time.perf_counter() - start
+    found = WAYS[way](path)
+    seconds = time.perf_counter() - start
+    sys.stdout.write("\n" + json.dumps([seconds, peak_so_far() - before, len(found)]) + "\n")
 
 
-def main():
-    """Measures and prints."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        _, plain = timed(obvious, export(folder))
-        files, reading = timed(exports.read, folder)
-    people, judging = timed(population.judge, files, POLICY)
+def peak_so_far():
+    """The most memory that this process took so far, in MB."""
+    try:
+        # Of this program alone: what getrusage tells may be that of the program that started it.
+        said = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(said.partition("VmHWM:")[2].split()[0]) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20)
+
+
+def tell(text):
+    """Prints one line at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def compare(count, write, obvious):
+    """Prints one reading against the obvious way: time, memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(folder, count)
+        seconds, peak, users = measure("ours", path)
+        plain, plain_peak, plain_users = measure(obvious, path)
+    assert users == plain_users == count
+    tell(f"{count:,} users x 15 columns, {path.suffix[1:]}: {seconds:.2f} s and {peak:,.0f} MB; the obvious way "
+         f"{plain:.2f} s and {plain_peak:,.0f} MB: {seconds / plain:.2f} of the time, {peak / plain_peak:.2f} of the "
+         f"memory ({plain / seconds:.1f} times faster)")
+
+
+def grow(counts):
+    """Prints how time and memory grow with the number of users."""
+    for count in counts:
+        with tempfile.TemporaryDirectory() as folder:
+            seconds, peak, _ = measure("ours", write_csv(folder, count))
+        tell(f"{count:>9,} users, csv: {seconds:6.2f} s, {peak:6,.0f} MB, {seconds / count * 1e6:5.2f} s a million")
+
+
+def judge(count):
+    """Prints how long judging and counting a choice take, against a verdict row by row."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_csv(folder, count)
+        files = exports.read(folder)
+    start = time.perf_counter()
+    people = population.judge(files, POLICY)
+    judging = time.perf_counter() - start
+    last = pd.Timestamp("2026-11-21") - pd.Timedelta(days=POLICY.expired_for_days)
+    start = time.perf_counter()
+    slow = [one.expiry_date <= last and one.user_group not in POLICY.protected_groups and not one.other_roles
+            and one.record_type == "PUBLIC" for one in files.users.itertuples()]
+    plain = time.perf_counter() - start
     ticks = choice.Choice(policy=POLICY, ticks=frozenset({("06", "2019"), ("05", "2018")}))
     people.facets  # noqa: B018  made once, as the widget does
-    _, ticking = timed(ticks.counts, people)
-    for what, seconds in (("reading with all checks", reading), ("judging", judging), ("counting a choice", ticking)):
-        sys.stdout.write(f"{ROWS:,} users: {what:<24}{seconds:8.2f} s   {seconds / plain:6.2f} of the obvious way "
-                         f"({plain:.2f} s)\n")
+    start = time.perf_counter()
+    ticks.counts(people)
+    ticking = time.perf_counter() - start
+    assert sum(slow) and len(slow) == count
+    for what, seconds in (("judging", judging), ("counting a choice", ticking)):
+        tell(f"{count:,} users, {what}: {seconds:.3f} s, {seconds / plain:.2f} of a verdict row by row ({plain:.2f} s)")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        one(*sys.argv[2:])
+    else:
+        most = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
+        compare(min(most, 1_000_000), write_csv, "obvious csv")
+        compare(min(most, 200_000), write_xlsx, "obvious xlsx")
+        grow([count for count in (10_000, 100_000, 1_000_000, 5_000_000) if count <= most])
+        judge(min(most, 1_000_000))

@@ -2,7 +2,18 @@
 
     errors      every way in which this package says no, as one tree
     users       the user table: columns, types, meaning; one Alma record becomes one row
-    forms       the forms of an export (CSV, tab/UTF-16, XLSX, report XML), each read to a table of texts
+    sheets      a table of texts, as every form of an export is read to
+    forms       CSV, tab/UTF-16, XLSX, XLS, HTML, report XML, zipped: which one a file is, each read to a sheet
+    spellings   how the headings of exports, and the words in them, are spelled: tables
+    headings    what a column is, by its heading; which kind of export; staff's own headings.toml
+    values      dates, amounts and words as Excel writes them: read only where one reading is possible
+    identifiers primary IDs: which ones are damaged, and whom a damaged one may mean
+    groups      user groups, told as code, as description, or as both in one
+    problems    what is doubtful in the exports: place, value, sentence; a summary by kind
+    people      the export of users: its rows become one row per user, ghosts set apart
+    facts       fees, loans, requests and the other side exports, joined by the primary ID
+    sources     the files of a folder as parts of exports: kind, day of the data, cut off or not
+    lists       the lists that we write for people, as CSV that starts no formula
     exports     Analytics exports read into one checked user table; doubtful rows become named problems
     rules       why a user may go and why a user must stay: one function of the table each; the policy
     population  everybody, with verdict and all reasons; counts by any facets
@@ -12,7 +23,9 @@
     guards      what must be true before anything is written
     plan        a frozen, hashed, saved list: whom, what, why, seen when
     answers     what Alma's answers mean: lists, amounts, and errors turned into ours
+    keys        the API key: put into the header, shown to nobody
     alma        the only door to Alma: typed calls, pace, retries, errors
+    analytics   exports straight from Analytics: reports fetched page by page, saved as files
     journal     the run's SQLite file: intentions, results, full copies
     update      carry out a plan user by user: look again, copy, intend, act, look, write down
     jobs        carry out a plan through a set and Alma's purge job; reconcile

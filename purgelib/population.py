@@ -85,7 +85,8 @@ class Population:
 def judge(exports, policy):
     """Gives everybody in the exports a verdict with all reasons; returns a Population. Only reads."""
     table, as_of = exports.users, pd.Timestamp(exports.data_date)
-    said = rules.answers(table, policy, as_of)
+    told = {kind for source in exports.inputs for kind in source.kind.split(", ")}
+    said = rules.answers(table, policy, as_of, told=told)
     pattern, codes = _patterns(said)
     verdict = [_verdict(row) for row in pattern]
     reason = ["; ".join(rules.reasons(row)) or "expired long enough, nothing speaks against it" for row in pattern]
@@ -100,8 +101,16 @@ def facets(table):
     """Returns what users are counted and ticked by: user_group, expired (year as text), record_type and so on."""
     year = table["expiry_date"].dt.year
     years = year.astype("Int64").astype("str").where(year.notna(), NO_EXPIRY)
-    text = table[["user_group", "record_type", "account_type", "status", "campus"]].fillna("")
-    return text.assign(expired=years).astype("category")
+    text = table[["user_group", "record_type", "account_type", "status", "campus"]]
+    return text.apply(_with_nothing).assign(expired=years.astype("category"))
+
+
+def _with_nothing(column):
+    """A category of its own for users of whom the fact is not known, so that they are counted, too."""
+    if "" not in column.cat.categories:
+        column = column.cat.add_categories([""])
+    made = column.fillna("").cat.remove_unused_categories()
+    return made.cat.reorder_categories(sorted(made.cat.categories))
 
 
 def _patterns(said):

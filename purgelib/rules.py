@@ -82,15 +82,19 @@ class Rule:
     unknown: str
     settled_live: bool
     only_live: bool
+    fact: str | None
 
 
 RULES: list[Rule] = []
 
 
-def rule(stays, unknown, settled_live=False, only_live=False):
-    """Registers a function of (table, policy, as_of) under its own name; order is the order staff think in."""
+def rule(stays, unknown, settled_live=False, fact=None):
+    """Registers a function of (table, policy, as_of) under its own name; order is the order staff think in.
+
+    fact: the column that only Alma tells, or an export that libraries seldom make.
+    """
     def register(ask):
-        RULES.append(Rule(ask.__name__, ask, stays, unknown, settled_live or only_live, only_live))
+        RULES.append(Rule(ask.__name__, ask, stays, unknown, settled_live or bool(fact), bool(fact), fact))
         return ask
     return register
 
@@ -112,6 +116,12 @@ def _told(answer, *facts):
 def sound_id(table, policy, as_of):
     """The primary ID is as Alma wrote it, and belongs to one user only."""
     return _told(table["id_problem"] == "", table["id_problem"], table["key"])
+
+
+@rule("the export is doubtful about this user", "the export is doubtful about this user")
+def nothing_doubtful(table, policy, as_of):
+    """Every value that the exports give of the user could be read, and no two rows contradict each other."""
+    return _told(table["doubt"] == "", table["doubt"])
 
 
 @rule("is purged already", "status not known", settled_live=True)
@@ -136,6 +146,12 @@ def id_not_protected(table, policy, as_of):
 def not_excepted(table, policy, as_of):
     """No colleague put the user on the list of exceptions."""
     return table["keep_reason"].isna().astype("boolean")
+
+
+@rule("is not in the set file", "set file not known")
+def in_the_set(table, policy, as_of):
+    """The user is in the set file, where there is one."""
+    return table["in_set"].astype("boolean").fillna(True)
 
 
 @rule("is in a protected user group", "user group not known")
@@ -205,30 +221,31 @@ def no_requests(table, policy, as_of):
     return _told(table["requests"] <= 0, table["requests"])
 
 
-@rule("is blocked", "blocks not known", only_live=True)
+@rule("is blocked", "blocks not known", fact="blocks")
 def no_blocks(table, policy, as_of):
     """No active block: whoever was barred would come back with a clean record."""
     return _told(table["blocks"] <= 0, table["blocks"])
 
 
-@rule("is a proxy for somebody", "proxies not known", only_live=True)
+@rule("is a proxy for somebody", "proxies not known", fact="proxies")
 def no_proxies(table, policy, as_of):
     """The user acts as proxy for nobody."""
     return _told(table["proxies"] <= 0, table["proxies"])
 
 
-@rule("is linked to another institution", "links not known", only_live=True)
+@rule("is linked to another institution", "links not known", fact="linked")
 def not_linked(table, policy, as_of):
     """The user is neither copy nor source of a user elsewhere in the network."""
     return _told(~table["linked"].astype("boolean"), table["linked"])
 
 
-def answers(table, policy, as_of, live=False):
+def answers(table, policy, as_of, live=False, told=()):
     """Asks every rule of every row; returns a frame of booleans (missing = cannot tell), a column per rule.
 
-    live: the table was made from what Alma answers now, so rules that only Alma can answer are asked too.
+    live: the table was made from what Alma answers now, so rules that only Alma can answer are asked too; of
+    exports, they are asked where there is one of that fact (told: their names).
     """
-    asked = [one for one in RULES if live or not one.only_live]
+    asked = [one for one in RULES if live or not one.only_live or one.fact in told or table[one.fact].notna().any()]
     return pd.DataFrame({one.name: one.ask(table, policy, as_of) for one in asked}, index=table.index)
 
 

@@ -27,24 +27,28 @@ COLUMNS = tuple(Column(*line) for line in (
     ("primary_id", "str", "primary identifier as Alma writes it; text, never a number"),
     ("key", "str", "primary identifier trimmed and case-folded: what rows are joined by"),
     ("name", "str", "first and last name, to recognise a re-created user by"),
-    ("user_group", "str", "code of the user group, text such as 06"),
-    ("group_name", "str", "description of the user group"),
-    ("record_type", "str", "PUBLIC, STAFF or CONTACT"),
-    ("account_type", "str", "EXTERNAL, INTERNAL or INTEXTAUTH"),
-    ("status", "str", "ACTIVE, INACTIVE or DELETED (purged, only a ghost in Analytics)"),
+    ("user_group", "category", "code of the user group, text such as 06"),
+    ("group_name", "category", "description of the user group"),
+    ("record_type", "category", "PUBLIC, STAFF or CONTACT"),
+    ("account_type", "category", "EXTERNAL, INTERNAL or INTEXTAUTH"),
+    ("status", "category", "ACTIVE, INACTIVE or DELETED (purged, only a ghost in Analytics)"),
     ("expiry_date", "datetime64[s]", "end of entitlement"),
     ("purge_date", "datetime64[s]", "from this day on Alma's purge job may delete the user"),
     ("purge_known", "boolean", "whether purge_date is known, so that none means none"),
-    ("campus", "str", "campus code"),
+    ("campus", "category", "campus code"),
     ("other_roles", "boolean", "has a role other than Patron"),
-    ("loans", "Int64", "open loans, count"),
-    ("requests", "Int64", "open requests, count"),
+    ("loans", "Int32", "open loans, count"),
+    ("requests", "Int32", "open requests, count"),
     ("fees", "Float64", "what is owed in local currency, in every status that the policy looks at"),
-    ("blocks", "Int64", "active blocks, count (only Alma tells)"),
-    ("proxies", "Int64", "users for whom this user acts as proxy, count (only Alma tells)"),
+    ("blocks", "Int32", "active blocks, count (only Alma tells)"),
+    ("proxies", "Int32", "users for whom this user acts as proxy, count (only Alma tells)"),
     ("linked", "boolean", "copy or source of a user at another institution (only Alma tells)"),
-    ("id_problem", "str", "why the primary ID cannot be trusted, empty when it can"),
-    ("keep_reason", "str", "why staff want to keep this user (exceptions list), missing if not listed"),
+    ("id_problem", "category", "why the primary ID cannot be trusted, empty when it can"),
+    ("doubt", "category", "what else is doubtful in the user's rows of the exports, empty when nothing is"),
+    ("keep_reason", "category", "why staff want to keep this user (exceptions list), missing if not listed"),
+    ("in_set", "boolean", "is in the set file, missing when there is none"),
+    ("identifiers", "Int32", "identifiers beside the primary ID, count"),
+    ("notes", "Int32", "notes, count"),
 ))
 NAMES = [column.name for column in COLUMNS]
 
@@ -60,7 +64,7 @@ def table(columns):
     """Returns a user table from a dict or frame of some columns; columns not given are unknown."""
     frame = pd.DataFrame(columns)
     made = {c.name: _typed(frame, c) for c in COLUMNS}
-    result = pd.DataFrame(made, index=frame.index)
+    result = pd.DataFrame(made, index=frame.index, copy=False)
     if "key" not in frame:
         result["key"] = key_of(result["primary_id"])
     return result
@@ -68,9 +72,27 @@ def table(columns):
 
 def _typed(frame, column):
     if column.name in frame:
-        return frame[column.name].astype(column.dtype)
-    missing = pd.NaT if column.dtype.startswith("datetime") else np.nan if column.dtype == "str" else pd.NA
-    return pd.Series([missing] * len(frame), index=frame.index, dtype=column.dtype)
+        # Texts first, so that a column of nothing but gaps has texts for categories, too.
+        given = frame[column.name]
+        whole = column.dtype != "category" or isinstance(given.dtype, pd.CategoricalDtype)
+        return (given if whole else given.astype("str")).astype(column.dtype)
+    if column.dtype == "category":
+        nothing = pd.Categorical.from_codes(np.full(len(frame), -1, np.int8), categories=pd.Index([], dtype="str"))
+        return pd.Series(nothing, index=frame.index)
+    if column.dtype in MASKED:
+        return pd.Series(_nothing(column.dtype, len(frame)), index=frame.index, copy=False)
+    missing = pd.NaT if column.dtype.startswith("datetime") else np.nan
+    return pd.Series(missing, index=frame.index, dtype=column.dtype)
+
+
+MASKED = {"Int32": (pd.arrays.IntegerArray, np.int32), "Float64": (pd.arrays.FloatingArray, np.float64),
+          "boolean": (pd.arrays.BooleanArray, np.bool_)}
+
+
+def _nothing(dtype, length):
+    """A column of which nothing is known: one value, shown as many times, takes no memory at a million users."""
+    kind, number = MASKED[dtype]
+    return kind(np.broadcast_to(number(0), length), np.broadcast_to(np.True_, length))
 
 
 def from_record(record, owed=None):
@@ -100,7 +122,9 @@ def from_record(record, owed=None):
         "proxies": _count(record.get("proxy_for_user"), lambda proxy: True),
         # Both ends of a link matter: purging a source strands its copies at other institutions.
         "linked": any(record.get(f) for f in ("source_link_id", "source_institution_code", "linking_id")),
-        "id_problem": id_problem(primary_id),
+        "id_problem": id_problem(primary_id), "doubt": "",
+        "identifiers": _count(record.get("user_identifier"), lambda one: True),
+        "notes": _count(record.get("user_note"), lambda one: True),
     }
 
 

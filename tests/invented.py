@@ -17,7 +17,7 @@ def row(**changes):
         "record_type": "PUBLIC", "account_type": "EXTERNAL", "status": "ACTIVE",
         "expiry_date": pd.Timestamp("2019-06-30"), "purge_date": pd.Timestamp("2020-06-30"), "purge_known": True,
         "campus": "", "other_roles": False, "loans": 0, "requests": 0, "fees": 0.0, "blocks": 0, "proxies": 0,
-        "linked": False, "id_problem": "",
+        "linked": False, "id_problem": "", "doubt": "",
     }
     return known | changes
 

@@ -9,7 +9,8 @@ from purgelib.errors import BadChoice
 
 DAY = pd.Timestamp(invented.AS_OF)
 STAYS = [
-    ("sound_id", {"id_problem": "damaged"}), ("not_deleted", {"status": "DELETED"}),
+    ("sound_id", {"id_problem": "damaged"}), ("nothing_doubtful", {"doubt": "Status cannot be read"}),
+    ("in_the_set", {"in_set": False}), ("not_deleted", {"status": "DELETED"}),
     ("id_not_protected", {"primary_id": "EXL_impl"}), ("id_not_protected", {"primary_id": "Kept-By-Policy"}),
     ("not_excepted", {"keep_reason": "comes back"}), ("group_not_protected", {"user_group": "30"}),
     ("record_type_may_go", {"record_type": "STAFF"}), ("record_type_may_go", {"record_type": "CONTACT"}),
@@ -20,7 +21,7 @@ STAYS = [
     ("no_proxies", {"proxies": 1}), ("not_linked", {"linked": True}),
 ]
 MISSING = {
-    "id_problem": "sound_id", "status": "not_deleted", "user_group": "group_not_protected",
+    "id_problem": "sound_id", "doubt": "nothing_doubtful", "status": "not_deleted", "user_group": "group_not_protected",
     "record_type": "record_type_may_go", "expiry_date": "expired", "other_roles": "no_other_roles",
     "loans": "no_loans", "fees": "no_fees", "requests": "no_requests", "blocks": "no_blocks",
     "proxies": "no_proxies", "linked": "not_linked",
@@ -58,9 +59,10 @@ def test_a_missing_fact_is_cannot_tell(fact, name):
     assert pd.isna(said[name])
 
 
-@pytest.mark.parametrize("fact", [c.name for c in users.COLUMNS if c.name not in ("keep_reason", "name", "group_name")])
+@pytest.mark.parametrize("fact", [c.name for c in users.COLUMNS if c.name not in
+                                  ("keep_reason", "in_set", "name", "group_name")])
 def test_dropping_a_fact_never_frees_anybody(fact):
-    """keep_reason is left out: there, nothing is the statement that nobody keeps the user."""
+    """Left out are keep_reason and in_set: there, nothing says that nobody keeps the user, that there is no set."""
     lost = {fact: None} | ({"purge_known": None} if fact == "purge_date" else {})
     for _, changes in [("", {}), *STAYS]:
         before, after = ask(**changes), ask(**changes | lost)
@@ -81,7 +83,7 @@ def test_the_boundary_day_counts_as_expired_long_enough():
 
 
 def test_rules_that_only_alma_can_answer_are_not_asked_of_exports():
-    asked = rules.answers(invented.table(invented.row()), invented.POLICY, DAY)
+    asked = rules.answers(invented.table(invented.row(blocks=None, proxies=None, linked=None)), invented.POLICY, DAY)
     assert {"no_blocks", "no_proxies", "not_linked"}.isdisjoint(asked)
 
 
@@ -99,3 +101,9 @@ def test_a_policy_survives_being_written_down():
 
 def test_every_rule_says_in_a_sentence_what_it_asks():
     assert all(one.ask.__doc__ and one.stays and one.unknown for one in rules.RULES)
+
+
+def test_what_only_alma_tells_is_asked_of_exports_that_tell_it():
+    told = rules.answers(invented.table(invented.row(blocks=1)), invented.POLICY, DAY)
+    untold = rules.answers(invented.table(invented.row(blocks=None, proxies=None)), invented.POLICY, DAY)
+    assert not told["no_blocks"].iloc[0] and "no_blocks" not in untold and "no_proxies" not in untold

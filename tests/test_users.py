@@ -16,7 +16,7 @@ def judged(record, owed=0.0):
 
 def test_a_whole_record_is_a_whole_row():
     made = users.table([users.from_record(invented.record(), 0.0)])
-    assert made.drop(columns="keep_reason").notna().drop(columns="campus").all(axis=None)
+    assert made.drop(columns=["keep_reason", "in_set"]).notna().drop(columns="campus").all(axis=None)
     assert judged(invented.record()).all()
 
 

@@ -1,0 +1,93 @@
+"""User groups: told as a code, as a description, or as both in one; the code is what groups are protected by."""
+
+import re
+
+import numpy as np
+
+from purgelib.errors import BadExport
+from purgelib.problems import Doubts
+from purgelib.spellings import folded
+from purgelib.values import category, distinct
+
+BOTH = re.compile(r"(\d+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
+CODE = re.compile(r"[A-Z0-9_.-]+")
+KIND = "a user group that is not known"
+
+
+def groups(codes, names, known=None):
+    """Reads the user groups; returns (code, name) as categories per row, the Doubts, and in words how they were told.
+
+    codes, names: cells of the columns User Group Code and User Group, None where there is none. known: code ->
+    description, as Alma or staff tell. Descriptions of which nobody knows the codes raise BadExport.
+    """
+    if codes is not None:
+        texts, at = distinct(codes)
+        made = [" ".join(text.split()) for text in texts]
+        code = category(made, at)
+        given = category(*_trimmed(names)) if names is not None else code.map(
+            {one: (known or {}).get(one) for one in code.cat.categories}).astype("str").astype("category")
+        return code, given, Doubts.none(len(at)), "the code as it is"
+    texts, at = distinct(names)
+    made = [" ".join(text.split()) for text in texts]
+    pairs, how = _known(made, known) if known else _split(made)
+    said = [f"user group {one!r} is none of those in headings.toml or Alma's table; add it there"
+            if one and not code else "" for one, (code, _) in zip(made, pairs, strict=True)]
+    lines = list(dict.fromkeys(one for one in said if one))
+    place = np.array([lines.index(one) if one else -1 for one in said] or [-1], dtype=np.int32)
+    doubts = Doubts(place[at] if len(at) else np.zeros(0, np.int32), tuple((KIND, one) for one in lines))
+    return category([code for code, _ in pairs], at), category([name for _, name in pairs], at), doubts, how
+
+
+def _trimmed(cells):
+    texts, at = distinct(cells)
+    return [" ".join(text.split()) for text in texts], at
+
+
+def _known(texts, known):
+    """Resolves each text by the table: a code, a description that only one code has, or both in one."""
+    by_code = {folded(code): code for code in known}
+    by_name = {}
+    for code, name in known.items():
+        by_name.setdefault(folded(name), set()).add(code)
+    return [_resolved(text, known, by_code, by_name) for text in texts], "by the table of user groups"
+
+
+def _resolved(text, known, by_code, by_name):
+    code = by_code.get(folded(text))
+    named = by_name.get(folded(text), set())
+    # A text that is one group's code and another one's description tells neither.
+    found = ({code} if code else set()) | named
+    if not found:
+        found = {one for one, name in known.items()
+                 if folded(text) in {folded(f"{one}{sign}{name}") for sign in (" ", " - ", ": ", "-", ":")}}
+    if len(found) != 1:
+        return "", text
+    one = next(iter(found))
+    return one, known[one]
+
+
+def _split(texts):
+    """Without a table: code and description in one, or codes only, where that is certain for the whole column."""
+    filled = [text for text in texts if text]
+    pairs = [BOTH.fullmatch(text) for text in filled]
+    certain = all(pairs) and all(_is_code(one[1], one[2], len(filled)) for one in pairs)
+    if filled and certain and len({one[1] for one in pairs}) == len({one[2] for one in pairs}) == len(set(filled)):
+        split = {text: (one[1], one[2]) for text, one in zip(filled, pairs, strict=True)}
+        return [split.get(text, ("", "")) for text in texts], "code and description in one column"
+    with_digit = sum(any(sign.isdigit() for sign in text) for text in filled)
+    if filled and all(CODE.fullmatch(text) for text in filled) and with_digit * 2 >= len(filled):
+        return [(text, "") for text in texts], "codes in the column of descriptions"
+    if not filled:
+        return [("", "") for _ in texts], "no user group at all"
+    raise BadExport("The user groups stand there by description only, such as "
+                    f"{', '.join(filled[:3])}: that does not tell the code by which groups are protected. "
+                    "Add the column User Group Code to the analysis, or list the groups in headings.toml under "
+                    "[groups].", column="User Group", value=filled[:20])
+
+
+def _is_code(code, name, many):
+    """Whether a text's first word is a code before a name; one of letters only, among three groups at least.
+
+    One "ILL Partner" alone is a description, and so are "PHD students" and "2 years", wherever they stand.
+    """
+    return not name[0].islower() and (any(sign.isdigit() for sign in code) or many > 2)

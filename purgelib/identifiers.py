@@ -1,0 +1,211 @@
+"""Primary IDs: which ones a spreadsheet or a hand has damaged, and whom a damaged one may mean.
+
+An ID is text and stays as it is written; nothing is repaired. Most IDs are plainly sound and are told so by two
+searches over the whole column; each of the others is judged by itself.
+"""
+
+import collections
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from purgelib import users
+from purgelib.problems import Doubts
+
+# Letters of other scripts, dashes and quotes that only look like those of a keyboard.
+LOOKS = {ord(pair[0]): pair[1] for pair in (
+    "\u0430a \u0435e \u043eo \u0440p \u0441c \u0443y \u0445x \u0456i \u0458j \u0455s \u0501d \u04bbh "
+    "\u0410A \u0412B \u0415E \u041aK \u041cM \u041dH \u041eO \u0420P \u0421C \u0422T \u0425X \u0423Y "
+    "\u0406I \u0408J \u0405S "
+    "\u03bfo \u03b1a \u03bdv \u03b9i \u03bak \u03c1p \u03c4t \u03c5u \u03c7x \u0391A \u0392B \u0395E "
+    "\u0396Z \u0397H \u0399I \u039aK \u039cM \u039dN \u039fO \u03a1P \u03a4T \u03a5Y \u03a7X "
+    "\u2010- \u2011- \u2012- \u2013- \u2014- \u2212- \u2019' \u2018' \u00b4' `' \u201c\" \u201d\" "
+).split()}
+# What a capital looks like, seen in a key, which is folded.
+SKELETON = {ord(chr(sign).lower()): looks.lower() for sign, looks in LOOKS.items()}
+MONTH = "(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)"
+TIME = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?Z?)?"
+# What only a spreadsheet makes of an ID; patterns that Python and RE2 read alike.
+DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
+    (r"-?[\d.,]+e\+?\d+", "a number with an exponent"), (r"-?\d+[.,]0*", "a number with decimals"),
+    (r"#.*", "an error, or a column too narrow"), (r"err:.*", "an error"), (r"'.*", "a mark of Excel's for text"),
+    (r"\d{4}-\d{1,2}-\d{1,2}" + TIME, "a date"), (r"\d{1,2}[./]\d{1,2}[./]\d{2,4}" + TIME, "a date"),
+    (rf"\d{{1,2}}[-. ]{{1,2}}{MONTH}\.?(?:[- ]\d\d(?:\d\d)?)?", "a date"),
+    (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date"), (r"\d{15}0+", "a number of more than 15 digits")))
+# Plainly sound: of the signs on a keyboard, with single blanks inside at most, and nothing that may be a doubt.
+TYPED = r"^[!-~]+(?: [!-~]+)*$"
+DOUBTFUL = "(?i)^(?:" + "|".join(
+    ["no primary id.*", "[^a-z0-9]*", ".*`.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
+LOST = "(?i)^(?:" + "|".join([r"\s*", *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
+AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
+EMPTY, CONTACT, ODD, EXCEL, LOOK, ZEROS = ("no primary ID", "contact", "odd signs in a primary ID",
+                                           "a primary ID damaged by Excel", "look-alike letters in a primary ID",
+                                           "a primary ID that lost its zeros")
+ENOUGH, NEARLY_ALL = 20, 0.8
+
+
+def ids(cells, as_number=None):
+    """Reads a column of primary IDs; returns (primary_id as written, key, Doubts), a value per row.
+
+    as_number: which cells a workbook stores as numbers. The key is ``users.key_of`` the ID.
+    """
+    texts = _flat(cells)
+    doubts = _widths(texts, _odd_ones(texts))
+    if as_number is not None:
+        doubts = _numbers(texts, np.asarray(as_number, dtype=bool), doubts)
+    return texts.to_pandas().astype("str"), _keys(texts), doubts
+
+
+def _odd_ones(texts):
+    """Judges one by one the IDs that are not plainly sound; returns Doubts."""
+    odd = np.flatnonzero(~_matches(texts, TYPED) | _matches(texts, DOUBTFUL))
+    # Where other scripts are usual, a word in one of them is no damage.
+    other = pc.sum(pc.invert(pc.string_is_ascii(texts))).as_py() or 0
+    latin = other < ENOUGH or 2 * other <= len(texts)
+    told = texts.take(odd).to_pylist()
+    judged = {text: _judged(text, latin) for text in set(told)}
+    said = {one: code for code, one in enumerate(dict.fromkeys(judged[text] for text in told if judged[text]))}
+    codes = np.full(len(texts), -1, dtype=np.int32)
+    codes[odd] = [said.get(judged[text], -1) for text in told]
+    return Doubts(codes, tuple(said))
+
+
+def _flat(cells):
+    cells = cells.cast(pa.large_string())
+    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+
+
+def _matches(texts, pattern):
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _keys(texts):
+    """As ``users.key_of``; Arrow folds the ASCII ones, Python the few others."""
+    lower = pc.ascii_lower(pc.utf8_trim_whitespace(texts))
+    # Most are lower case already: then one copy of a million texts is enough.
+    keys = (texts if lower.equals(texts) else lower).to_pandas().astype("str")
+    other = np.flatnonzero(~pc.string_is_ascii(texts).to_numpy(zero_copy_only=False).astype(bool))
+    if len(other):
+        keys.iloc[other] = [users.key_of(text) for text in texts.take(other).to_pylist()]
+    return keys
+
+
+def _judged(text, latin):
+    """Why one ID by itself is doubtful, as (kind, sentence), or None; latin: so are most of the column."""
+    said = users.id_problem(text)
+    if said:
+        kind = EMPTY if not text.strip() else CONTACT if text.casefold().startswith("no primary id") else ODD
+        return kind, said
+    for pattern, why in DAMAGE:
+        if pattern.fullmatch(text):
+            return EXCEL, f"damaged by Excel ({why}); export it again, and do not open it in Excel"
+    if not any(sign.isalnum() for sign in text):
+        return ODD, "no letter and no digit in the primary ID"
+    if "  " in text or any(unicodedata.category(sign) == "Cf" for sign in text):
+        return ODD, "blanks or invisible characters in the primary ID"
+    if unicodedata.normalize("NFKC", text) != text or _looks(text, latin):
+        return LOOK, "letters or signs that only look like those of a keyboard; compare the ID with Alma"
+    return None
+
+
+def _looks(text, latin):
+    """Whether signs of the ID only look like others: a word wholly in another script does not, where that is usual."""
+    alike = [sign for sign in text if ord(sign) in LOOKS]
+    beside = any(sign.isascii() and sign.isalnum() for sign in text)
+    return bool(alike) and (latin or beside or not all(sign.isalpha() for sign in alike))
+
+
+def _widths(texts, doubts):
+    """Lost zeros: nearly all IDs are numbers of one width, and some are shorter; and letters that look like digits."""
+    digits = _matches(texts, r"^\d+$")
+    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
+    found = collections.Counter(dict(zip(*np.unique(lengths[digits], return_counts=True), strict=True)))
+    if sum(found.values()) < ENOUGH:
+        return doubts
+    width, many = found.most_common(1)[0]
+    # Of numbers without a pattern a tenth begins with 0: that damage leaves about nine in ten at full width.
+    if many / sum(found.values()) > NEARLY_ALL:
+        doubts = doubts.where(digits & (lengths < width), ZEROS,
+                              f"shorter than the {width} digits of the others: has Excel dropped leading zeros?")
+        doubts = doubts.where(~digits & (lengths == width) & _matches(texts, AMONG_DIGITS), LOOK,
+                              "a letter among digits, where the other IDs are numbers: O for 0, l for 1?")
+    return doubts
+
+
+def _numbers(texts, as_number, doubts):
+    zero = _matches(texts, r"^0\d")
+    if (zero & ~as_number).any():
+        doubts = doubts.where(as_number & _matches(texts, r"^\d+$"), ZEROS,
+                              "stored as a number, where other IDs begin with 0: has Excel dropped leading zeros?")
+    return doubts
+
+
+def loose(keys):
+    """Returns for each key what is left when blanks, leading zeros, decimals and look-alikes are taken away.
+
+    A damaged ID has the same as the one that it was.
+    """
+    texts = pa.array(keys, type=pa.large_string(), from_pandas=True)
+    plain = pc.replace_substring_regex(texts, r"[\x00-\x20\x7f'`]+", "")
+    plain = pc.replace_substring_regex(plain, r"^(\d+)[.,]0*$", r"\1")
+    plain = pc.replace_substring_regex(plain, r"^0+", "").to_pandas().astype("str").set_axis(keys.index)
+    other = ~pc.string_is_ascii(texts).fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
+    if other.any():
+        plain[other] = [_skeleton(text) for text in keys[other]]
+    return plain
+
+
+def _skeleton(text):
+    text = unicodedata.normalize("NFKC", text).casefold().translate(SKELETON)
+    text = "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
+    return re.sub(r"^0+", "", re.sub(r"^(\d+)[.,]0*$", r"\1", text.replace("'", ""))).casefold()
+
+
+def tell_nothing(primary_ids):
+    """Returns a boolean array: of which IDs nothing is left to tell whose they were (empty, an error, a date)."""
+    return _matches(pa.array(primary_ids, type=pa.large_string(), from_pandas=True).fill_null(""), LOST)
+
+
+def may_mean(damaged, keys):
+    """Returns a boolean array: which of the keys the damaged IDs (a list) may have been."""
+    texts = pd.Series(list(damaged), dtype="str")
+    bare = loose(texts.str.strip().str.casefold())
+    looked = loose(keys)
+    found = looked.isin(set(bare) - {""}).to_numpy(bool) & ~keys.isin(set(users.key_of(texts))).to_numpy(bool)
+    # O for 0 and l for 1: compared with both sides made digits.
+    digits = str.maketrans("oil", "011")
+    swapped = {one.translate(digits).lstrip("0") for one in bare if re.fullmatch(r"[oli\d]*", one)}
+    found |= looked.isin(swapped - {""}).to_numpy(bool)
+    return found | _between(keys, [span for text in texts if (span := _span(text))])
+
+
+def _span(text):
+    """The least and the largest number that a spreadsheet shows as this, such as 1.2E+11; None for other texts."""
+    text = text.strip()
+    if re.fullmatch(r"\d{15}0+", text):
+        # Fifteen digits are kept.
+        return int(text), int(text) + 10 ** (len(text) - 15)
+    said = re.fullmatch(r"(\d+)(?:[.,](\d*))?e\+?(\d{1,2})", text, re.IGNORECASE)
+    if not said or int(said[3]) < len(said[2] or ""):
+        return None
+    shown, unit = int(said[1] + (said[2] or "")), 10 ** (int(said[3]) - len(said[2] or ""))
+    # Rounded or cut off.
+    return max(2 * shown - 2, 1) * unit // 2, (shown + 1) * unit
+
+
+def _between(keys, spans):
+    """Which keys are numbers within one of the spans; a little more, as floats are near enough here."""
+    found = np.zeros(len(keys), dtype=bool)
+    if not spans:
+        return found
+    digits = np.flatnonzero(keys.str.fullmatch(r"[0-9]{1,100}").to_numpy(bool))
+    numbers = keys.iloc[digits].to_numpy(dtype=object).astype(np.float64)
+    low, high = np.array(sorted(spans), dtype=np.float64).T
+    # The widest span that begins at or before a number reaches at least as far as any other.
+    high, at = np.maximum.accumulate(high * (1 + 1e-14)), np.searchsorted(low * (1 - 1e-14), numbers, side="right") - 1
+    found[digits] = (at >= 0) & (numbers <= high[at])
+    return found

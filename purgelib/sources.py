@@ -1,0 +1,156 @@
+"""The files of a folder as parts of exports: of which kind each table is, of what day, whether it may be cut off."""
+
+import dataclasses
+import datetime
+import functools
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from purgelib import forms, headings, values
+from purgelib.errors import DataTooOld
+from purgelib.sheets import Part
+
+MAPPING = "headings.toml"
+# Where exports are known to end: Excel's sheets, old and new, and what reporting servers are often set to.
+LIMITS = {65_000, 65_535, 65_536, 100_000, 250_000, 500_000, 1_000_000, 1_048_575, 1_048_576}
+# What Analytics, or a person above a table, calls the day of the data.
+TITLE = re.compile(r"(?:updated|available) as of\D{0,20}(\d{4}-\d{2}-\d{2})", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One table that was read. ``read`` + ``refused`` == ``rows``, always.
+
+    name: of the file, with the sheet where there are several. kind: users, fees and so on, or several of them.
+    data_date: the day of its data. file, sha256: the file in the folder that it came in. strangers: how many of its
+    IDs nobody among the users has. suspected: why the table may not be whole, or an empty text.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    refused: int
+    data_date: datetime.date | None
+    file: str
+    sha256: str
+    strangers: int = 0
+    suspected: str = ""
+
+    @property
+    def read(self):
+        """Returns how many rows were read."""
+        return self.rows - self.refused
+
+
+def mapping(where, path=None):
+    """Returns staff's own names for headings: of that headings.toml, or of the one in the folder. Only reads."""
+    beside = Path(where) / MAPPING if isinstance(where, str | Path) else None
+    path = path or (beside if beside and beside.is_file() else None)
+    return headings.load(path) if path else headings.Mapping()
+
+
+def parts(where, names, data_date, problems):
+    """Reads every file; returns a list of (Part, Source). Only reads; zipped files are unpacked while it lasts.
+
+    where: a folder, a file, or a list of files. What is wrong with single rows is added to the problems.
+    """
+    found = []
+    with tempfile.TemporaryDirectory(prefix="purgelib-") as room:
+        files = list(_files(where, names, room))
+        for path, name, came_in in tqdm(files, desc="Reading exports", unit="file", delay=2, leave=False,
+                                        file=sys.stdout, disable=len(files) < 2):
+            found.extend(_tables(path, name, came_in, names, data_date, problems))
+    return found
+
+
+def beside(where, names):
+    """Returns the files of the folder that are no exports, a Source each: headings.toml, and what it lets pass over."""
+    found = [Source(path.name, "ignored", 0, 0, None, path.name, forms.sha256(path))
+             for path, name in forms.files(where) if names.ignores(name)]
+    if names.name:
+        found.append(Source(names.name, "headings", 0, 0, None, names.name, names.sha256))
+    return found
+
+
+def _files(where, names, room):
+    """Every file to read: its path, the name to call it by, and the file in the folder that it came in."""
+    for path, name in forms.files(where):
+        if names.ignores(name):
+            continue
+        if forms.is_archive(path):
+            inside = Path(tempfile.mkdtemp(dir=room))
+            yield from ((one, called, path) for one, called in forms.unpacked(path, name, inside))
+        else:
+            yield path, name, path
+
+
+def _tables(path, name, came_in, names, data_date, problems):
+    is_header = functools.partial(headings.is_header, mapping=names)
+    whole = forms.read(path, name, is_header, frozenset(names.ignore))
+    sha256 = whole.sha256 if path == came_in else forms.sha256(came_in)
+    for sheet in whole.sheets:
+        called = tuple(headings.names(sheet.headings, names, sheet.place, file=sheet.file,
+                                      sheet=sheet.sheet))
+        part = Part.of(sheet, _kinds(sheet, called), called)
+        _list_lost(sheet, problems)
+        suspected = _suspected(sheet)
+        if suspected:
+            problems.say("perhaps cut off", sheet.file, suspected, sheet=sheet.sheet, stops=False)
+        yield part, Source(sheet.place if len(whole.sheets) > 1 else sheet.file, ", ".join(part.kinds),
+                           len(sheet) + len(sheet.lost), len(sheet.lost), _day_of(part, came_in, data_date, problems),
+                           came_in.name, sha256, suspected=suspected)
+
+
+def _kinds(sheet, called):
+    kinds = headings.kinds(called, sheet.headings)
+    for kind in kinds or (None,):
+        headings.refuse_missing(sheet.place, kind, called, sheet.headings, file=sheet.file, sheet=sheet.sheet)
+    return kinds
+
+
+def _list_lost(sheet, problems):
+    if sheet.lost:
+        problems.list("a row that does not fit its headings", sheet.file, sheet.sheet,
+                      np.array([one.number for one in sheet.lost], dtype="int64"), "",
+                      [one.text for one in sheet.lost], [one.why for one in sheet.lost])
+
+
+def _suspected(sheet):
+    """Why the file may have been cut off, in words."""
+    rows = len(sheet) + len(sheet.lost)
+    if limit := {rows, rows + 1} & LIMITS:
+        return (f"has {max(limit):,} rows, where exports are known to end: compare with the number that Analytics "
+                "shows, and export in parts if there are more")
+    if not sheet.ended:
+        return "no line end follows its last row: it may be cut off there"
+    return ""
+
+
+def _day_of(part, path, given, problems):
+    """The day of the data: the oldest of what the export, its titles, its file name and the caller say, or None.
+
+    Never the day on which the file was saved.
+    """
+    named = f"{path.name} {part.sheet.file}"
+    days = [_day(found, part.sheet.file) for found in re.findall(r"\d{4}-\d{2}-\d{2}", named)]
+    days += [_day(one, part.sheet.place) for one in TITLE.findall("\n".join(part.sheet.titles))]
+    days.append(_day(given, "data_date"))
+    if part.has("data_date"):
+        told, doubts = values.dates(part.cells("data_date"), epoch=part.sheet.epoch,
+                                    as_number=part.as_number("data_date"))
+        problems.add(part.sheet, part.heading("data_date"), part.cells("data_date"), doubts)
+        days += [told.min().date()] if told.notna().any() else []
+    return min((day for day in days if day), default=None)
+
+
+def _day(text, where):
+    try:
+        return datetime.date.fromisoformat(str(text)) if text else None
+    except ValueError:
+        raise DataTooOld(f"{where}: {text!r} is no day that the calendar has. Write it as 2026-11-21.",
+                         data_date=text, limit=None) from None

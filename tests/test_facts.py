@@ -1,0 +1,192 @@
+"""Side exports: joined by the ID, counted by the thing and not by the row; what is lost or absent is unknown."""
+
+import pandas as pd
+import pytest
+from exported import DAY, fee, judged, NOBODY, put, put_all, read, SIDES, user, USERS, verdict
+
+from purgelib import exports
+from purgelib.errors import BadExport
+from purgelib.population import CHECK, MAY_GO, STAYS
+
+ALL = ["fees", "loans", "requests", "exceptions"]
+
+
+@pytest.mark.parametrize("kind", NOBODY)
+def test_an_export_that_is_absent_leaves_its_fact_unknown(tmp_path, kind):
+    found = read(tmp_path, **{kind: None})
+    assert found.users[kind].isna().all() and verdict(found) == CHECK
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_fact_is_joined_without_regard_to_case(tmp_path, kind):
+    row = {"fees": fee("ABC1")}.get(kind, ["ABC1", "7"])
+    found = read(tmp_path, [user("abc1"), user("abc2")], **{kind: [row]})
+    assert (verdict(found, "abc1"), verdict(found, "abc2")) == (STAYS, MAY_GO)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("damaged", ["412345", "412345.0", "4.12E+05", "0041 2345", "00412\u00a0345", "0041234\u041e", ""])
+def test_a_damaged_id_in_a_side_export_is_refused_and_frees_nobody(tmp_path, kind, damaged):
+    rows = [{"fees": fee(damaged)}.get(kind, [damaged, "7"])]
+    with pytest.raises(BadExport, match=f"{kind}_{DAY}.csv, row 2, column Primary Identifier") as refused:
+        read(tmp_path, **{kind: rows})
+    assert refused.value.value == damaged
+    found = read(tmp_path, strict=False, **{kind: rows})
+    assert len(found.problems) == 1 and verdict(found) != MAY_GO
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_blanks_around_an_id_are_named_and_the_fact_is_joined(tmp_path, kind):
+    found = read(tmp_path, **{kind: [{"fees": fee(" 00412345\u00a0")}.get(kind, [" 00412345\u00a0", "7"])]})
+    assert verdict(found) == STAYS and found.problems["row"].tolist() == [2] and not found.problems["stops"].any()
+
+
+@pytest.mark.parametrize("kind", NOBODY)
+def test_people_who_are_not_in_the_users_export_are_counted_not_refused(tmp_path, kind):
+    rows = [[one, *["0"] * (len(SIDES[kind]) - 1)] for one in ("purged-1", "PURGED-1", "purged-2", "no primary id (7)")]
+    found = read(tmp_path, **{kind: rows})
+    assert found.problems.empty and verdict(found) == MAY_GO
+    assert {one.kind: one.strangers for one in found.inputs}[kind] == 3
+
+
+@pytest.mark.parametrize("kind", NOBODY)
+def test_a_row_that_does_not_fit_leaves_everybody_else_unknown(tmp_path, kind):
+    heads, row = SIDES[kind], ["other", *["0"] * (len(SIDES[kind]) - 1)]
+    put_all(tmp_path)
+    put(tmp_path, kind, "\n".join([",".join(heads), ",".join(row), "x" + "," * (len(heads) + 2)]) + "\n")
+    with pytest.raises(BadExport, match="row 3"):
+        exports.read(tmp_path)
+    found = exports.read(tmp_path, strict=False)
+    assert verdict(found) == CHECK and found.users[kind].isna().all()
+    assert {one.kind: (one.rows, one.refused) for one in found.inputs}[kind] == (2, 1)
+
+
+# ---- exceptions, sets
+
+
+@pytest.mark.parametrize("given", ["stranger", "0041234"])
+def test_an_exception_that_is_nobodys_is_refused_and_keeps_everybody_until_it_is_corrected(tmp_path, given):
+    rows = [["00412345", "comes back"], [given, "whoever"]]
+    with pytest.raises(BadExport, match="would not be kept"):
+        read(tmp_path, exceptions=rows)
+    found = read(tmp_path, [user(), user("other")], strict=False, exceptions=rows)
+    assert verdict(found, "other") == STAYS and "exceptions" in found.users["doubt"].iloc[1]
+
+
+@pytest.mark.parametrize(("given", "said"), [("comes back", "comes back"), (" ", "no reason given")])
+def test_the_exceptions_list_keeps_a_user_with_its_reason(tmp_path, given, said):
+    found = read(tmp_path, [user("abc1"), user("abc2")], exceptions=[["ABC1", given]])
+    assert (verdict(found, "abc1"), verdict(found, "abc2")) == (STAYS, MAY_GO)
+    assert found.users["keep_reason"].iloc[0] == said
+
+
+@pytest.mark.parametrize("heading", ["USERNAME", "Primary ID"])
+def test_with_a_set_file_only_its_members_may_go(tmp_path, heading):
+    put(tmp_path, "set", [["ABC1"], ["stranger"]], heads=[heading])
+    found = read(tmp_path, [user("abc1"), user("abc2")])
+    assert (verdict(found, "abc1"), verdict(found, "abc2")) == (MAY_GO, STAYS)
+    assert found.users["in_set"].tolist() == [True, False]
+
+
+# ---- loans, requests, roles, blocks, identifiers, notes
+
+
+def test_finished_loans_do_not_count_and_one_loan_counts_once(tmp_path):
+    put_all(tmp_path, [user("a"), user("b"), user("c")])
+    put(tmp_path, "loans", [["a", "1", "Active"], ["a", "1", "Active"], ["a", "2", "Active"], ["b", "3", "Complete"],
+                            ["c", "4", ""], ["", "5", "Complete"]], heads=[*SIDES["loans"], "Loan Status"])
+    assert exports.read(tmp_path).users["loans"].tolist() == [2, 0, 1]
+
+
+def test_a_request_of_two_partners_is_one_request(tmp_path):
+    found = read(tmp_path, [user("a"), user("b")], requests=[["a", "r1"], ["a", "r1"], ["A", "r2"]])
+    assert found.users["requests"].tolist() == [2, 0]
+
+
+def test_roles_tell_what_the_users_export_does_not_and_never_take_back_a_yes(tmp_path):
+    unknown = {"Has Role Other Than Patron": ""}
+    people = [user("a", **unknown), user("b", **unknown), user("c", **unknown), user("d"),
+              user("e", **{"Has Role Other Than Patron": "Yes"})]
+    roles = [["a", "Patron"], ["b", "Patron"], ["b", "Cataloger"], ["d", "Cataloger"], ["e", "Patron"]]
+    found = read(tmp_path, people, roles=roles)
+    assert found.users["other_roles"].astype(object).where(found.users["other_roles"].notna(), None).tolist() == [
+        False, True, None, True, True]
+    assert [verdict(found, one) for one in "abcde"] == [MAY_GO, STAYS, CHECK, STAYS, STAYS]
+
+
+def test_a_role_without_a_name_counts_as_another_role(tmp_path):
+    assert verdict(read(tmp_path, roles=[["00412345", ""]])) == STAYS
+
+
+def test_blocks_identifiers_and_notes_are_counted_per_user(tmp_path):
+    found = read(tmp_path, [user("a"), user("b")], blocks=[["a", "lost books"]], notes=[["a", "x"], ["a", "y"]],
+                 identifiers=[["b", "Barcode", "1"], ["b", "Barcode", "1"], ["b", "Institution ID", "1"]])
+    assert found.users[["blocks", "notes", "identifiers"]].to_numpy().tolist() == [[1, 2, 0], [0, 0, 2]]
+    assert (verdict(found, "a"), verdict(found, "b")) == (STAYS, MAY_GO)
+
+
+def test_one_export_may_give_users_and_their_roles(tmp_path):
+    put_all(tmp_path)
+    put(tmp_path, "users", [[*user("a"), "Patron"], [*user("a"), "Cataloger"], [*user("b"), "Patron"],
+                            [*user("c"), ""]],
+        heads=[*USERS[:8], "User Expiry Date", *USERS[9:], "Role Type"])
+    found = exports.read(tmp_path)
+    assert found.users["primary_id"].tolist() == ["a", "b", "c"] and found.folded == 1
+    assert found.users["other_roles"].tolist() == [True, False, False]
+
+
+# ---- fees
+
+
+@pytest.mark.parametrize(("rows", "owed"), [
+    ([fee()], 5.0),
+    # One row per transaction repeats the fine's amounts: 20 less 5 less 3 is 12, not 40.
+    ([fee(original="20", transaction="1", amount="5", remaining="12"),
+      fee(original="20", transaction="2", amount="3", remaining="12")], 12.0),
+    # The remaining amount after each payment, and that of each row by itself.
+    ([fee(original="20", transaction="1", amount="5", remaining="15"),
+      fee(original="20", transaction="2", amount="3", remaining="12")], 12.0),
+    ([fee(original="20", transaction="1", amount="5", remaining="15"),
+      fee(original="20", transaction="2", amount="3", remaining="17")], 12.0),
+    ([fee(), fee()], 5.0),
+    ([fee("00412345", "f1"), fee("00412345", "f2", original="2", remaining="2")], 7.0),
+    ([fee(status="Closed", remaining="0")], 0.0), ([fee(status=" closed ")], 0.0),
+    ([fee(status="Closed"), fee(fine="f2", status="In dispute")], 5.0),
+    ([fee(status="")], 5.0), ([fee(original="-5", remaining="-5")], -5.0),
+    ([fee(transaction="1", amount="5.00", remaining="0.00")], 0.0),
+    ([fee(original="1.234,50", remaining="1.234,50 €")], 1234.5),
+    ([fee(original="$5", remaining="$5")], 5.0), ([fee(original="5,00", remaining="5,00")], 5.0),
+])
+def test_fees_are_counted_by_the_fine(tmp_path, rows, owed):
+    assert read(tmp_path, fees=rows).users["fees"].tolist() == [owed]
+
+
+@pytest.mark.parametrize("rows", [
+    [fee(remaining="4.00")], [fee(original="")], [fee(remaining="")],
+    [fee(original="0", remaining="0"), fee(original="5")],
+    [fee(transaction="1", amount="5.00", remaining="5.00")], [fee(fine="")],
+    [fee(fine="", original="0", remaining="0")],
+    [fee(original="0", remaining="0"), fee(fine="f2", remaining="1")],
+    [fee(status="Closed"), fee(status="Active")],
+    [fee(original="€5", remaining="€5"), fee(fine="f2", original="$5", remaining="$5")],
+    # A payment's row is missing: 20 less 5 is not 12.
+    [fee(original="20", transaction="1", amount="5", remaining="12")],
+])
+def test_a_fine_that_contradicts_itself_is_unknown_not_zero(tmp_path, rows):
+    found = read(tmp_path, [user(), user("other")], fees=rows)
+    assert pd.isna(found.users["fees"].iloc[0]) and found.users["fees"].iloc[1] == 0
+    assert verdict(found) == CHECK
+
+
+@pytest.mark.parametrize("amount", ["five", "1e3", "--5", "1,2,3", "1,234"])
+@pytest.mark.parametrize("column", ["Original Amount", "Transaction Amount", "Remaining Amount"])
+def test_an_unreadable_amount_is_refused_and_never_zero(tmp_path, amount, column):
+    row = [amount if heading == column else cell for heading, cell in zip(SIDES["fees"], fee(), strict=True)]
+    with pytest.raises(BadExport, match=f"row 2, column {column}"):
+        read(tmp_path, fees=[row])
+    assert verdict(read(tmp_path, strict=False, fees=[row])) != MAY_GO
+
+
+def test_every_reason_of_a_side_export_is_told(tmp_path):
+    found = judged(read(tmp_path, loans=[["00412345", "1"]], fees=[fee()], requests=[["00412345", "r"]]))
+    assert set(found.reason.iloc[0].split("; ")) == {"has loans", "owes fees", "has requests"}

@@ -1,0 +1,73 @@
+"""User groups: the code is what groups are protected by, so it is told, found in a table, or asked for."""
+
+import pyarrow as pa
+import pytest
+
+from purgelib import groups
+from purgelib.errors import BadExport
+
+KNOWN = {"06": "Undergraduate", "30": "Library staff", "IT": "IT staff", "X": "06"}
+
+
+def read(codes, names, known=None):
+    code, name, doubts, how = groups.groups(codes and pa.array(codes), names and pa.array(names), known)
+    assert how
+    return [[None if one != one else one for one in column.astype(object)] for column in (code, name)], doubts.any.tolist()
+
+
+def test_a_column_of_codes_is_taken_as_it_is():
+    assert read([" 06", "X 1", ""], ["Undergraduate", "", "x"]) == (
+        [["06", "X 1", None], ["Undergraduate", None, "x"]], [False] * 3)
+    assert read(["06", "99"], None, KNOWN) == ([["06", "99"], ["Undergraduate", None]], [False, False])
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("30", "30"), ("Library Staff", "30"), ("30 Library staff", "30"), ("30 - library staff", "30"), ("it staff", "IT"),
+    ("IT IT staff", "IT")])
+def test_a_table_finds_the_code(text, code):
+    assert read(None, [text], KNOWN)[0][0] == [code]
+
+
+@pytest.mark.parametrize("text", ["Library", "31 Library staff", "06", "staff"])
+def test_what_the_table_does_not_tell_or_tells_twice_is_doubtful(text):
+    assert read(None, [text, ""], KNOWN)[0][0] == [None, None]
+    assert read(None, [text, ""], KNOWN)[1] == [True, False]
+
+
+def test_code_and_description_in_one_are_split_where_that_is_certain():
+    assert read(None, ["06 Undergraduate", "30 Library staff", ""]) == (
+        [["06", "30", None], ["Undergraduate", "Library staff", None]], [False] * 3)
+    assert read(None, ["SENR Senior", "UGRD Undergraduate", "LIB_S Library staff"])[0][0] == ["SENR", "UGRD", "LIB_S"]
+
+
+def test_codes_alone_are_taken_where_that_is_certain():
+    assert read(None, ["06", "30", "ISHARE"])[0] == [["06", "30", "ISHARE"], [None, None, None]]
+
+
+@pytest.mark.parametrize("names", [
+    ["Undergraduate", "Library staff"], ["06 Undergraduate", "Staff"], ["06 Undergraduate", "06 Graduate"],
+    ["ILL partner"], ["STAFF", "STUDENT"], ["06 Undergraduate", "07 Undergraduate"]])
+def test_descriptions_alone_are_refused_with_what_to_do(names):
+    with pytest.raises(BadExport, match="User Group Code") as refused:
+        read(None, names)
+    assert names[0] in str(refused.value)
+
+
+@pytest.mark.parametrize("names", [
+    ["PHD students", "ILL partner", "MA visitors"], ["2 years bachelor", "3 years master"],
+    ["06 A", "06 B", "10 A", "10 B"]])
+def test_words_that_only_look_like_codes_are_refused(names):
+    with pytest.raises(BadExport):
+        read(None, names)
+
+
+def test_a_dash_between_code_and_description_belongs_to_neither():
+    assert read(None, ["10 - Staff", "15: ILL partner"])[0] == [["10", "15"], ["Staff", "ILL partner"]]
+
+
+def test_groups_that_no_row_has_do_not_count():
+    assert groups.groups(None, pa.array(["06 Graduates", "Staff"]).dictionary_encode()[:1])[0].tolist() == ["06"]
+
+
+def test_a_column_without_any_group_tells_nothing_and_is_no_doubt():
+    assert read(None, ["", " "]) == ([[None, None], [None, None]], [False, False])
