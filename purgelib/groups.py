@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 
 from purgelib.errors import BadExport
 from purgelib.problems import Doubts
@@ -11,6 +12,10 @@ from purgelib.values import category, distinct
 
 BOTH = re.compile(r"(\d+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
 CODE = re.compile(r"[A-Z0-9_.-]+")
+# What a spreadsheet or a slip leaves of a code.
+NO_CODE = re.compile(r"#.*|[^\w]+|[\d.,]+E\+\d+|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
+# A pair of code and description that so many times more users contradict is a slip.
+RARE = 3
 KIND = "a user group that is not known"
 
 
@@ -21,12 +26,10 @@ def groups(codes, names, known=None):
     description, as Alma or staff tell. Descriptions of which nobody knows the codes raise BadExport.
     """
     if codes is not None:
-        texts, at = distinct(codes)
-        made = [" ".join(text.split()) for text in texts]
-        code = category(made, at)
+        code = category(*_trimmed(codes))
         given = category(*_trimmed(names)) if names is not None else code.map(
             {one: (known or {}).get(one) for one in code.cat.categories}).astype("str").astype("category")
-        return code, given, Doubts.none(len(at)), "the code as it is"
+        return code, given, _misfits(code, given), "the code as it is"
     texts, at = distinct(names)
     made = [" ".join(text.split()) for text in texts]
     pairs, how = _known(made, known) if known else _split(made)
@@ -41,6 +44,23 @@ def groups(codes, names, known=None):
 def _trimmed(cells):
     texts, at = distinct(cells)
     return [" ".join(text.split()) for text in texts], at
+
+
+def _misfits(code, name):
+    """Codes that are none, and codes beside a description that elsewhere belongs to another one, and is not its own."""
+    odd = [at for at, text in enumerate(code.cat.categories) if NO_CODE.fullmatch(text)]
+    doubts = Doubts.none(len(code)).where(np.isin(code.cat.codes, odd), KIND, "not a code of a user group")
+    both = ((code.cat.codes >= 0) & (name.cat.codes >= 0)).to_numpy()
+    pairs = code.cat.codes.to_numpy(np.int64) * (len(name.cat.categories) + 1) + name.cat.codes.to_numpy(np.int64)
+    kinds, counts = np.unique(pairs[both], return_counts=True)
+    counted = pd.DataFrame({"pair": kinds, "users": counts, "code": kinds // (len(name.cat.categories) + 1),
+                            "name": kinds % (len(name.cat.categories) + 1)})
+    of_code, of_name = (counted.groupby(one)["users"].transform("max") for one in ("code", "name"))
+    # The description is usual with another code, and the code with another description, or with nobody else.
+    rare = (RARE * counted["users"] < of_name) & ((counted["users"] < of_code) | (counted["users"] == 1))
+    rare |= (RARE * counted["users"] < of_code) & (counted["users"] < of_name)
+    wrong = np.isin(pairs, counted["pair"][rare]) & both
+    return doubts.where(wrong, KIND, "code and description of the user group do not fit, as elsewhere in this export")
 
 
 def _known(texts, known):

@@ -35,7 +35,7 @@ DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
     (r"#.*", "an error, or a column too narrow"), (r"err:.*", "an error"), (r"'.*", "a mark of Excel's for text"),
     (r"\d{4}-\d{1,2}-\d{1,2}" + TIME, "a date"), (r"\d{1,2}[./]\d{1,2}[./]\d{2,4}" + TIME, "a date"),
     (rf"\d{{1,2}}[-. ]{{1,2}}{MONTH}\.?(?:[- ]\d\d(?:\d\d)?)?", "a date"),
-    (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date"), (r"\d{15}0+", "a number of more than 15 digits")))
+    (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date")))
 # Plainly sound: of the signs on a keyboard, with single blanks inside at most, and nothing that may be a doubt.
 TYPED = r"^[!-~]+(?: [!-~]+)*$"
 DOUBTFUL = "(?i)^(?:" + "|".join(
@@ -54,7 +54,7 @@ def ids(cells, as_number=None):
     as_number: which cells a workbook stores as numbers. The key is ``users.key_of`` the ID.
     """
     texts = _flat(cells)
-    doubts = _widths(texts, _odd_ones(texts))
+    doubts = _long_ones(texts, _widths(texts, _odd_ones(texts)))
     if as_number is not None:
         doubts = _numbers(texts, np.asarray(as_number, dtype=bool), doubts)
     return texts.to_pandas().astype("str"), _keys(texts), doubts
@@ -134,6 +134,15 @@ def _widths(texts, doubts):
         doubts = doubts.where(~digits & (lengths == width) & _matches(texts, AMONG_DIGITS), LOOK,
                               "a letter among digits, where the other IDs are numbers: O for 0, l for 1?")
     return doubts
+
+
+def _long_ones(texts, doubts):
+    """Excel keeps 15 digits and writes 0 for the others; of whole numbers of 16 digits, a tenth ends with 0 as well."""
+    long, zero = _matches(texts, r"^\d{16,}$"), _matches(texts, r"^\d{15}0+$")
+    if 2 * zero.sum() <= long.sum():
+        zero = _matches(texts, r"^\d{15}000+$")
+    return doubts.where(zero, EXCEL, "damaged by Excel (a number of more than 15 digits); export it again, and do not "
+                                     "open it in Excel")
 
 
 def _numbers(texts, as_number, doubts):

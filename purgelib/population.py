@@ -49,7 +49,7 @@ class Population:
     @functools.cached_property
     def group_names(self):
         """Returns the user groups as staff read them: a dict of code -> code and description."""
-        said = self.table["group_name"].groupby(self.facets["user_group"], observed=True).first().fillna("")
+        said = self.table["group_name"].groupby(self.facets["user_group"], observed=True).first().astype("str").fillna("")
         return {str(code): " ".join(f"{code} {name}".split()) or "no user group" for code, name in said.items()}
 
     def why(self, primary_id):
@@ -101,8 +101,8 @@ def facets(table):
     """Returns what users are counted and ticked by: user_group, expired (year as text), record_type and so on."""
     year = table["expiry_date"].dt.year
     years = year.astype("Int64").astype("str").where(year.notna(), NO_EXPIRY)
-    text = table[["user_group", "record_type", "account_type", "status", "campus"]]
-    return text.apply(_with_nothing).assign(expired=years.astype("category"))
+    texts = ("user_group", "record_type", "account_type", "status", "campus")
+    return pd.DataFrame({name: _with_nothing(table[name]) for name in texts} | {"expired": years.astype("category")})
 
 
 def _with_nothing(column):

@@ -26,7 +26,9 @@ NOBODY = {kind: [["purged-long-ago", *["0"] * (len(SIDES[kind]) - 1)]] for kind 
 
 def user(primary_id="00412345", **changes):
     """Returns a row of the users' export; changes: heading -> text."""
-    changes = {"Last Name": f"Example of {primary_id.casefold()[:4]}"} | changes
+    code = changes.get("User Group Code", "06")
+    changes = {"User Group": {"06": "Undergraduate", "": ""}.get(code.strip(), f"Group {code.strip().lstrip('0')}"),
+               "Last Name": f"Example of {primary_id.casefold()[:4]}"} | changes
     return [primary_id, *(changes.get(heading, cell) for heading, cell in zip(USERS[1:], GOES[1:], strict=True))]
 
 

@@ -12,7 +12,8 @@ KNOWN = {"06": "Undergraduate", "30": "Library staff", "IT": "IT staff", "X": "0
 def read(codes, names, known=None):
     code, name, doubts, how = groups.groups(codes and pa.array(codes), names and pa.array(names), known)
     assert how
-    return [[None if one != one else one for one in column.astype(object)] for column in (code, name)], doubts.any.tolist()
+    told = [[None if one != one else one for one in column.astype(object)] for column in (code, name)]
+    return told, doubts.any.tolist()
 
 
 def test_a_column_of_codes_is_taken_as_it_is():
@@ -71,3 +72,15 @@ def test_groups_that_no_row_has_do_not_count():
 
 def test_a_column_without_any_group_tells_nothing_and_is_no_doubt():
     assert read(None, ["", " "]) == ([[None, None], [None, None]], [False, False])
+
+
+@pytest.mark.parametrize("code", ["?", "#REF!", "1.2E+11", "--", "2026-05-12", "99", "06"])
+def test_a_code_that_does_not_fit_its_description_as_elsewhere_is_doubtful(code):
+    codes, names = ["06"] * 10 + ["30"] * 10, ["Undergraduate"] * 10 + ["Library staff"] * 10
+    assert not any(read(codes, names)[1])
+    assert read([*codes, code], [*names, "Library staff"])[1] == [False] * 20 + [True]
+
+
+def test_two_codes_of_one_description_are_no_slip():
+    assert not any(read(["06"] * 5 + ["07"] * 50, ["Student"] * 55)[1])
+    assert not any(read(["06"] * 50 + ["07"] * 2, ["Student"] * 49 + ["Stud.", "Pupil", "Pupil"])[1])

@@ -15,8 +15,9 @@ def doubts(*texts, **more):
     return [found.said[code][0] if code >= 0 else "" for code in found.codes]
 
 
-@pytest.mark.parametrize("text", ["00412345", "jexample3", "a.b@example.edu", "Invented Name", "A-17_b", "x", "12345678901234",
-                                  "M\u00fcller", "\u674e\u660e", "u+1@example.edu", "2019abc", "\u0410\u043d\u043d\u0430"])
+@pytest.mark.parametrize("text", ["00412345", "jexample3", "a.b@example.edu", "Invented Name", "A-17_b", "x",
+                                  "12345678901234", "M\u00fcller", "\u674e\u660e", "u+1@example.edu", "2019abc",
+                                  "\u0410\u043d\u043d\u0430"])
 def test_ordinary_ids_are_trusted(text):
     if text == "\u0410\u043d\u043d\u0430":
         # A name wholly in Cyrillic letters is looked at by a person: its letters look like others.
@@ -27,14 +28,16 @@ def test_ordinary_ids_are_trusted(text):
 
 @pytest.mark.parametrize(("text", "kind"), [
     ("", identifiers.EMPTY), ("  ", identifiers.EMPTY), ("no primary id (12)", identifiers.CONTACT),
-    (" 123", identifiers.ODD), ("123 ", identifiers.ODD), ("12\u00a03", identifiers.ODD), ("12\u200b3", identifiers.ODD),
+    (" 123", identifiers.ODD), ("123 ", identifiers.ODD), ("12\u00a03", identifiers.ODD),
+    ("12\u200b3", identifiers.ODD),
     ("12\u00ad3", identifiers.ODD), ("12\n3", identifiers.ODD), ("a  b", identifiers.ODD), ("?", identifiers.ODD),
     ("1.2E+11", identifiers.EXCEL), ("1,2E+11", identifiers.EXCEL), ("4e5", identifiers.EXCEL),
     ("412345.0", identifiers.EXCEL), ("412345,00", identifiers.EXCEL), ("12.", identifiers.EXCEL),
     ("#REF!", identifiers.EXCEL), ("########", identifiers.EXCEL), ("'00412", identifiers.EXCEL),
     ("2026-05-12", identifiers.EXCEL), ("2026-05-12 00:00:00", identifiers.EXCEL), ("12-May", identifiers.EXCEL),
     ("May-05", identifiers.EXCEL), ("12. Mai", identifiers.EXCEL), ("12.05.2026", identifiers.EXCEL),
-    ("12345678901234500000", identifiers.EXCEL), ("0041234\u0435", identifiers.LOOK), ("ex\u0430mple", identifiers.LOOK),
+    ("12345678901234500000", identifiers.EXCEL), ("0041234\u0435", identifiers.LOOK),
+    ("ex\u0430mple", identifiers.LOOK),
     ("\uff11\uff12\uff13", identifiers.LOOK), ("a\u2013b", identifiers.LOOK), ("o\u2019hara", identifiers.LOOK),
     ("m\u0075\u0308ller", identifiers.LOOK)])
 def test_damage_is_named_by_its_kind(text, kind):
@@ -91,7 +94,7 @@ def test_the_quick_search_passes_nothing_that_a_closer_look_doubts(text):
 
 
 def test_a_word_of_another_script_is_trusted_where_that_script_is_usual():
-    greek = [f"\u03b3\u03b9\u03ce\u03c1\u03b3\u03bf\u03c2{'\u03bb' * at}" for at in range(30)]
+    greek = ["\u03b3\u03b9\u03ce\u03c1\u03b3\u03bf\u03c2" + "\u03bb" * at for at in range(30)]
     assert set(doubts(*greek)) == {""} and doubts(*greek, "\u03b3\u03b9\u03ce1")[-1] == identifiers.LOOK
     assert set(doubts(*greek, *["ada"] * 31)[:30]) == {identifiers.LOOK}
 
@@ -128,3 +131,10 @@ def test_an_exponent_means_numbers_of_its_size_only_and_a_wide_one_as_much_besid
 def test_nothing_damaged_means_nobody():
     keys = pd.Series(["ada", "", "0"], dtype="str")
     assert not identifiers.may_mean([], keys).any() and not identifiers.may_mean(["########", "", "-"], keys).any()
+
+
+def test_of_long_numbers_only_those_are_doubtful_that_excel_has_cut():
+    whole = [f"{n * 7_919_000_037_001 % 10**16:016d}" for n in range(1, 60)]
+    assert any(one.endswith("0") for one in whole) and set(doubts(*whole)) == {""}
+    cut = doubts(*[one[:15] + "0" for one in whole])
+    assert set(cut) == {identifiers.EXCEL}
