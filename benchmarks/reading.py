@@ -75,7 +75,7 @@ def obvious_csv(path):
 
 def obvious_xlsx(path):
     """The obvious way for XLSX: pandas with openpyxl, all texts."""
-    return checked(pd.read_excel(path, dtype=str, keep_default_na=False))
+    return checked(pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl"))
 
 
 def checked(frame):

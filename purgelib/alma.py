@@ -186,7 +186,7 @@ class Alma:
     # ---- Analytics
 
     def report_page(self, path="", token="", limit=1000):
-        """Returns a page of an Analytics report, XML as bytes: the first by its path, the next by its token. Only reads.
+        """Returns a page of an Analytics report, XML as bytes: the first by its path, others by its token. Only reads.
 
         Where the answer to a token is lost, NoAnswer is raised at once: asked again, Alma might give the page after.
         """
@@ -234,7 +234,8 @@ class Alma:
         self._before()
         try:
             answer = self._session().request(method, f"{self.url}/almaws/v1{path}", params=query, json=json,
-                                             headers={"Accept": accept}, timeout=self.timeout, auth=self._authorization, allow_redirects=False)
+                                             headers={"Accept": accept}, timeout=self.timeout,
+                                             auth=self._authorization, allow_redirects=False)
         except requests.RequestException as error:
             # "from None": the exception of the library holds the request, and the request the key.
             raise NoAnswer(f"No answer from {self.url} to {method}: {type(error).__name__}.", method=method) from None

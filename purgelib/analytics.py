@@ -5,39 +5,45 @@ If the answer to such a question is lost, nobody knows which page comes next: th
 file ever has a hole. The API reads the data of production only, as of last night at best.
 """
 
+import contextlib
 import datetime
+import glob
 import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from lxml import etree
 from tqdm import tqdm
 
-from purgelib.errors import AlmaError, NoAnswer, Refused, TooFast
+from purgelib.errors import AlmaError, BadExport, KeyRefused, NoAnswer, QuotaSpent, Refused, RunBusy, TooFast
+from purgelib.forms import reportxml
 
 ROWSET = "urn:schemas-microsoft-com:xml-analysis:rowset"
 HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n<report><QueryResult><IsFinished>true</IsFinished><ResultXml>\n'
 TAIL = b"</rowset></ResultXml></QueryResult></report>\n"
-NO_MORE, ANEW = "420033", 3
+NO_MORE, ANEW, LONGEST_NAME = "420033", 3, 60
+# Errors that a new beginning would not mend.
+FOR_GOOD = (TooFast, QuotaSpent, KeyRefused)
 
 
 def fetch(alma, reports, folder, data_date=None, patience=600):
     """Fetches reports of Analytics into a folder; returns the paths of the files. Only reads Alma; writes to disk.
 
     reports: full paths in the catalog, or the path of one folder, ending with "/": then all reports in it. A file
-    that is there already is kept, so that a rerun meets the files that it fetched. data_date: the day of the data,
-    put into the file names where the reports do not tell it themselves (Institution > Data updated as of).
-    patience: seconds to wait for a report that Analytics is still loading.
+    that is there already is kept if it is whole, so that a rerun meets the files that it fetched. data_date: the day of
+    the data, put into the file names where the reports do not tell it themselves (Institution > Data updated as of).
+    patience: seconds to wait for a report that Analytics is still loading. Analytics knows production only, whatever
+    Alma the key is for.
     """
-    paths = _paths(alma, reports)
-    day = f"_{datetime.date.fromisoformat(str(data_date))}" if data_date else ""
+    paths, day = _paths(alma, reports), _day(data_date)
     files = [Path(folder) / f"{_file_name(path)}{day}.xml" for path in paths]
     if len(set(files)) < len(files):
         raise Refused("Two of these reports have the same name: fetch them into two folders.", reports=paths)
     for path, file in zip(paths, files, strict=True):
-        if not file.exists():
+        if not _is_whole(file):
             _fetched(alma, path, file, patience)
     return files
 
@@ -51,90 +57,152 @@ def _paths(alma, reports):
     return [path for path in ([reports] if isinstance(reports, str) else reports) if path]
 
 
+def _day(data_date):
+    try:
+        return f"_{datetime.date.fromisoformat(str(data_date))}" if data_date else ""
+    except ValueError:
+        raise Refused(f"data_date={data_date!r} is no day: write it as 2026-11-21.", data_date=data_date) from None
+
+
 def _file_name(path):
-    name = re.sub(r"[^0-9A-Za-z]+", "_", path.rstrip("/").rpartition("/")[2]).strip("_").lower()
+    # No dash, so that no day in the name of a report is taken for the day of its data.
+    name = re.sub(r"\W+", "_", path.rstrip("/").rpartition("/")[2]).strip("_").lower()[:LONGEST_NAME]
     if not path.startswith("/") or not name:
         raise Refused(f"{path!r} is no path of a report: write it as /shared/.../Reports/Users.", reports=path)
     return name
 
 
+def _is_whole(file):
+    """Whether that file is there, and a report of which nothing is missing."""
+    try:
+        return file.exists() and reportxml.read(file, file.name, lambda headings: True)[0].ended
+    except BadExport:
+        return False
+
+
 def _fetched(alma, path, file, patience):
     """Writes one report, whole or not at all; begins anew where a page was lost."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = file.with_name(file.name + ".partial")
     name = path.rpartition("/")[2]
+    with tqdm(desc=f"Fetching {name}", unit=" rows", delay=2, leave=False, mininterval=0.2, file=sys.stdout) as bar, \
+            _becoming(file) as out:
+        for attempt in range(1, ANEW + 1):
+            try:
+                return _write(_pages(alma, path, _Waiting(name, patience, bar)), out, bar)
+            except _PageLost as lost:
+                if attempt == ANEW:
+                    raise NoAnswer(f"A page of the report {name} was lost {ANEW} times ({lost}). Nothing was saved; "
+                                   "try again later.", method="GET") from None
+                out.seek(0)
+                out.truncate()
+                bar.set_postfix_str("a page was lost: begun anew", refresh=False)
+                bar.update(-bar.n)
+
+
+@contextlib.contextmanager
+def _becoming(file):
+    """A new file to write into, which takes the place of that one when all is written; or else nothing remains."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left_over in file.parent.glob(glob.escape(file.name) + ".*.partial"):
+        left_over.unlink(missing_ok=True)
+    number, partial = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".partial", dir=file.parent)
     try:
-        with tqdm(desc=f"Fetching {name}", unit=" rows", delay=2, leave=False, mininterval=0.2, file=sys.stdout) as bar:
-            for attempt in range(1, ANEW + 1):
-                try:
-                    with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as out:
-                        _write(alma, path, out, bar, patience)
-                    break
-                except _PageLost as lost:
-                    if attempt == ANEW:
-                        raise NoAnswer(f"A page of the report {name} was lost {ANEW} times ({lost}). Nothing was saved; "
-                                       "try again later.", method="GET") from None
-                    bar.reset()
-                    bar.set_postfix_str("a page was lost: begun anew")
-        partial.replace(file)
+        with os.fdopen(number, "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(number)
+        _replace(Path(partial), file)
     finally:
-        partial.unlink(missing_ok=True)
+        Path(partial).unlink(missing_ok=True)
+
+
+def _replace(partial, file):
+    try:
+        partial.replace(file)
+    except FileNotFoundError:
+        raise RunBusy(f"Another process fetches {file.name} as well: wait until it has ended.",
+                      folder=str(file.parent)) from None
 
 
 class _PageLost(Exception):
-    """The answer with a page did not arrive whole."""
+    """The answer with a page did not arrive whole, so that nobody knows which one would come next."""
 
 
-def _write(alma, path, out, bar, patience):
-    page, last, token = _first(alma, path, bar, patience), b"", ""
+def _write(pages, out, bar):
+    """Writes all pages as one report; counts their rows in the bar."""
     out.write(HEAD + b'<rowset xmlns="' + ROWSET.encode() + b'">\n')
-    while page is not None:
-        token = token or page.token
-        if not last:
-            if page.schema is None:
-                raise _PageLost("the first one has no headings")
-            out.write(page.schema)
-        if page.rows and page.rows == last:
-            raise _PageLost("the same one came twice")
+    schema = None
+    for page in pages:
+        if page.schema not in (None, schema):
+            if schema:
+                raise _PageLost("the report was changed meanwhile")
+            schema = page.schema
+            out.write(schema)
+        if page.count and not schema:
+            raise _PageLost("no headings came with it")
         out.write(page.rows)
         bar.update(page.count)
-        if page.finished:
-            break
-        if not token:
-            raise _PageLost("there is no token for the next one")
-        last = page.rows or last or b"-"
-        page = _next(alma, token)
+    if not schema:
+        raise AlmaError("The report came without headings. Nothing was saved: see in Analytics whether it shows any "
+                        "column.", status=200, code=None)
     out.write(TAIL)
 
 
-def _first(alma, path, bar, patience):
-    """The first page; while Analytics is still at work it answers without rows, and is asked again."""
-    began, pause = time.monotonic(), 0.5
+def _pages(alma, path, waiting):
+    """Yields the pages of a report, each once and in their order, until Alma says that it is finished."""
+    page, token, rows = _Page(alma.report_page(path)), "", b""
     while True:
-        page = _Page(alma.report_page(path))
-        if page.finished or page.schema is not None:
-            return page
-        if time.monotonic() - began > patience:
-            raise NoAnswer(f"Analytics is still loading {path.rpartition('/')[2]} after {patience} seconds: try again "
-                           "later, or make the report smaller.", method="GET")
-        bar.set_postfix_str("Analytics is still loading it")
-        bar.refresh()
-        time.sleep(min(pause, max(0.0, patience - (time.monotonic() - began))))
-        pause = min(pause * 1.5, 10)
+        yield page
+        token = token or page.token
+        if page.finished:
+            return
+        if page.count and not token:
+            raise _PageLost("there is no token for the next one")
+        waiting.unless(page.count)
+        rows = page.rows or rows
+        page = _next(alma, token) if token else _Page(alma.report_page(path))
+        if page is None:
+            return
+        if page.rows and page.rows == rows:
+            raise _PageLost("the same one came twice")
 
 
 def _next(alma, token):
     """The next page, or None where there is none."""
     try:
         return _Page(alma.report_page(token=token))
+    except FOR_GOOD:
+        raise
     except AlmaError as error:
         if error.facts.get("code") == NO_MORE:
             return None
-        if isinstance(error, TooFast):
-            raise
         raise _PageLost(f"Alma answered {error.facts.get('code')}") from None
     except NoAnswer:
         raise _PageLost("no answer") from None
+
+
+class _Waiting:
+    """While Analytics is still at work, it answers without rows, and is asked again, more and more seldom."""
+
+    def __init__(self, name, patience, bar):
+        self.name, self.patience, self.bar = name, patience, bar
+        self.since, self.pause = None, 0.5
+
+    def unless(self, rows):
+        """Waits a little, unless there were rows; says so in the bar; raises NoAnswer when patience has ended."""
+        if rows:
+            self.since, self.pause = None, 0.5
+            return self.bar.set_postfix_str("", refresh=False)
+        now = time.monotonic()
+        self.since = now if self.since is None else self.since
+        left = self.since + self.patience - now
+        if left <= 0:
+            raise NoAnswer(f"Analytics is still loading {self.name} after {self.patience} seconds: try again later, or "
+                           "make the report smaller.", method="GET")
+        # Only an update keeps to the delay of the bar; a refresh would show it at once.
+        self.bar.set_postfix_str("Analytics is still loading it", refresh=False)
+        self.bar.update(0)
+        time.sleep(min(self.pause, left))
+        self.pause = min(self.pause * 1.5, 10)
 
 
 class _Page:
@@ -142,17 +210,17 @@ class _Page:
 
     def __init__(self, data):
         try:
-            root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
-        except etree.XMLSyntaxError:
-            raise _PageLost("one arrived broken") from None
-        if root.getroottree().docinfo.doctype:
-            raise _PageLost("one had a document type")
-        self.finished = (root.findtext(".//{*}IsFinished") or "").strip().casefold() == "true"
+            root = etree.fromstring(data or b"", etree.XMLParser(resolve_entities=False, no_network=True))
+        except etree.XMLSyntaxError as error:
+            raise _PageLost(f"one is broken in line {error.lineno}") from None
+        finished = (root.findtext(".//{*}IsFinished") or "").strip().casefold()
+        if root.getroottree().docinfo.doctype or finished not in ("true", "false"):
+            raise _PageLost("one was no page of a report")
+        self.finished = finished == "true"
         self.token = (root.findtext(".//{*}ResumptionToken") or "").strip()
-        schema = root.find(".//{http://www.w3.org/2001/XMLSchema}schema")
+        schema, rows = root.find(".//{*}schema"), list(root.iter("{*}Row"))
         self.schema = None if schema is None else _xml(schema)
-        rows = root.findall(f".//{{{ROWSET}}}Row")
-        self.rows, self.count = b"".join(_xml(row) for row in rows), len(rows)
+        self.rows, self.count = b"".join(map(_xml, rows)), len(rows)
 
 
 def _xml(element):

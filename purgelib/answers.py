@@ -35,8 +35,9 @@ def error_of(method, answer):
         return NotFound(words, **facts)
     if code in KEY_CODES or answer.status_code in (401, 403):
         return KeyRefused(words + " Check the key and what it is allowed to do.", **facts)
-    if "path not found" in (message or "").casefold():
+    if "/analytics/" in answer.url and "path not found" in (message or "").casefold():
         # Analytics says so with status 500: asked again and again, a slip of the pen would look like a weak network.
+        # From elsewhere, the same words must make nobody believe that a user is gone.
         return NotFound(words + " Check the path of the report; it must stand in a shared folder.", **facts)
     if answer.status_code >= 500:
         return NoAnswer(words, method=method, **facts)

@@ -49,7 +49,8 @@ class Population:
     @functools.cached_property
     def group_names(self):
         """Returns the user groups as staff read them: a dict of code -> code and description."""
-        said = self.table["group_name"].groupby(self.facets["user_group"], observed=True).first().astype("str").fillna("")
+        groups = self.table["group_name"].groupby(self.facets["user_group"], observed=True)
+        said = groups.first().astype("str").fillna("")
         return {str(code): " ".join(f"{code} {name}".split()) or "no user group" for code, name in said.items()}
 
     def why(self, primary_id):

@@ -267,7 +267,7 @@ def coded(cells, words, what):
     """
     texts, codes = distinct(cells)
     found = [words.get(folded(text)) for text in texts]
-    known = ", ".join(sorted({word.title() for word in words})[:12])
+    known = ", ".join(dict.fromkeys(str({True: "yes", False: "no"}.get(value, value)) for value in words.values()))
     meant = f"{what} is not one of {known}; add the word and its meaning to headings.toml"
     said = ["" if value is not None or not text.strip() else meant
             for text, value in zip(texts, found, strict=True)]

@@ -242,7 +242,8 @@ def test_lenient_reading_lists_every_problem_and_keeps_the_good_rows(tmp_path):
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from([user(), user("a"), user("A"), user("b", **{"Expiry Date": "x"}), user(""),
-                                 user("1E+5"), user("g", **{"Status": "Deleted"}), user()[:4], [""] * 12]), min_size=1, max_size=9),
+                                 user("1E+5"), user("g", **{"Status": "Deleted"}), user()[:4], [""] * 12]),
+                min_size=1, max_size=9),
        st.lists(st.sampled_from([["a", "1"], ["", "2"], ["a", "1", "x"], ["s", "3"], ["", ""]]), max_size=5))
 def test_read_and_refused_are_the_rows_of_the_file_always(tmp_path_factory, people, loans):
     found = read(tmp_path_factory.mktemp("rows"), people, strict=False, loans=loans)

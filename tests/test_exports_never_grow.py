@@ -14,7 +14,8 @@ from purgelib.errors import PurgeError
 # Everybody but the first two stays, each for one reason only; some reasons stand in a side export.
 PEOPLE = [
     user("may-go-1"), user("may-go-2"), user("future", **{"Expiry Date": "2029-06-30"}),
-    user("staff", **{"User Group Code": "30"}), user("role", **{"Has Role Other Than Patron": "Yes"}),
+    *(user(f"staff{n}", **{"User Group Code": "30"}) for n in range(5)),
+    user("role", **{"Has Role Other Than Patron": "Yes"}),
     user("contact", **{"User Record Type": "Contact"}),
     user("promised", **{"Purge Date": "2027-01-01"}),
     user("never", **{"Expiry Date": "9999-12-31"}), user("recent", **{"Expiry Date": "2026-06-30"}),
@@ -28,7 +29,8 @@ OTHERS = {
     "fees": [fee("debtor"), fee("may-go-1", "f2", "Closed", remaining="0"),
              fee("paid", "f3", original="20", transaction="t1", amount="5", remaining="12"),
              fee("paid", "f3", original="20", transaction="t2", amount="3", remaining="12")],
-    "requests": [["requester", "r1"], ["requester", "r1"]], "exceptions": [["excepted", "comes back"]],
+    "requests": [["requester", "r1"], ["requester", "r1"]],
+    "exceptions": [["excepted", "comes back"]],
     "blocks": [["blocked", "lost books"]],
     "roles": [["librarian", "Circulation Desk Operator"], ["may-go-1", "Patron"]],
 }
@@ -96,9 +98,10 @@ def test_no_damaged_cell_frees_anybody(tmp_path_factory, before, place, damage, 
 def refuse_growth(folder, before, place, damage, form):
     people, others = changed(place, damage)
     found = grown(folder, people, others, before, form)
-    # Whoever gets another sound ID is listed under that one; of two rows of one user, that leaves one without the other.
-    renamed = {damage.strip().casefold(), *(["twice", "twice2"] if place[0] == "users" and PEOPLE[place[1]][0].startswith("twice") else [])}
-    assert not (found - renamed if place[0] == "users" and place[2] == 0 else found), (place, damage)
+    if place[0] == "users" and place[2] == 0:
+        # Whoever gets another sound ID is listed under that one; of two rows of one user, it takes one away.
+        found -= {damage.strip().casefold(), *({"twice", "twice2"} if "twice" in PEOPLE[place[1]][0] else ())}
+    assert not found, (place, damage)
 
 
 @pytest.mark.parametrize("kind", ["loans", "fees", "requests"])

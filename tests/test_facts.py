@@ -25,7 +25,8 @@ def test_a_fact_is_joined_without_regard_to_case(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("damaged", ["412345", "412345.0", "4.12E+05", "0041 2345", "00412\u00a0345", "0041234\u041e", ""])
+@pytest.mark.parametrize("damaged", ["412345", "412345.0", "4.12E+05", "0041 2345", "00412\u00a0345",
+                                     "0041234\u041e", ""])
 def test_a_damaged_id_in_a_side_export_is_refused_and_frees_nobody(tmp_path, kind, damaged):
     rows = [{"fees": fee(damaged)}.get(kind, [damaged, "7"])]
     with pytest.raises(BadExport, match=f"{kind}_{DAY}.csv, row 2, column Primary Identifier") as refused:

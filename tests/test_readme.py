@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-TEXTS = [ROOT / name for name in ("README.md", "SAFETY.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/sample/README.md", "data/EXPORTS.md",
+TEXTS = [ROOT / name for name in ("README.md", "SAFETY.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/sample/README.md",
+                                 "data/EXPORTS.md",
                                 "purgelib/sandbox/README.md")]
 MAKEFILE = (ROOT / "Makefile").read_text()
 
@@ -57,7 +58,8 @@ def test_make_targets_exist(path):
 def test_the_needed_headings_in_the_readme_are_those_of_the_code():
     from purgelib import headings
 
-    called = {"fees": "fines and fees", "identifiers": "identifiers, notes", "notes": "identifiers, notes", "set": "a set file"}
+    called = {"fees": "fines and fees", "identifiers": "identifiers, notes", "notes": "identifiers, notes",
+              "set": "a set file"}
     for kind, needed in headings.NEEDED.items():
         row = next(line for line in README.splitlines() if line.startswith(f"| {called.get(kind, kind)}"))
         for name in needed if kind != "set" else ():

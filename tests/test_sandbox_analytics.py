@@ -109,6 +109,20 @@ def test_headings_stand_in_the_schema_of_the_first_page_only(alma):
     assert list(plain.iter(ELEMENT)) and not any(e.get(f"{SAW}columnHeading") for e in plain.iter(ELEMENT))
 
 
+@pytest.mark.parametrize("report", list(COLUMNS))
+def test_the_last_column_of_every_report_is_the_day_of_its_data_which_no_file_has(fresh, report):
+    for day in ("2026-11-21", "2026-11-22"):
+        root, last = root_of(fresh, path=f"{FOLDER}/{report}"), len(COLUMNS[report]) + 1
+        told = [(e.get(f"{SAW}columnHeading"), e.get("type")) for e in root.iter(ELEMENT)]
+        assert told[-1] == ("Data Updated As Of", "xsd:date") and len(told) == last + 1
+        rows = rows_of(root)
+        if root.findtext(".//IsFinished") == "false":
+            rows += rows_of(root_of(fresh, token=root.findtext(".//ResumptionToken")))
+        assert rows and {row.get(last) for row in rows} == {day}
+        a_night(fresh)
+    assert "Data Updated As Of" not in dict(COLUMNS[report])
+
+
 def test_two_readers_do_not_disturb_each_other(alma):
     one, other = root_of(alma, path=USERS), root_of(alma, path=USERS, limit=50)
     tokens = {root.findtext(".//ResumptionToken") for root in (one, other)}

@@ -7,8 +7,10 @@ formulas that were never calculated, become texts that say so, never empty cells
 """
 
 import dataclasses
+import contextlib
 import datetime
 import functools
+import gc
 import io
 import itertools
 import posixpath
@@ -83,7 +85,8 @@ def _calamine(file, call, *args):
 
 def _grid(file, name, cells, epoch, errors):
     start = (_calamine(file, lambda: cells.start) or (0, 0))[1]
-    columns, numbers = _calamine(file, _columns, cells)
+    with _without_collecting():
+        columns, numbers = _calamine(file, _columns, cells)
     merged = [(top, left - start, bottom, right - start)
               for (top, left), (bottom, right) in _calamine(file, lambda: cells.merged_cell_ranges) or ()
               if left >= start]
@@ -93,6 +96,18 @@ def _grid(file, name, cells, epoch, errors):
             texts[row] = text
         columns[at] = pyarrow.chunked_array([texts], pyarrow.string())
     return grids.Grid(file, name, tuple(columns), tuple(merged), None, epoch, numbers)
+
+
+@contextlib.contextmanager
+def _without_collecting():
+    """A list per row is made, and goes again: looking for circles among them would take a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _by_column(file, name, errors, start, columns):
@@ -111,12 +126,14 @@ def _columns(cells):
     rows, count = cells.iter_rows(), 0
     while chunk := list(itertools.islice(rows, ROWS)):
         for at, column in enumerate(zip(*chunk, strict=True)):
-            kinds = set(map(type, column))
-            if kinds != {str}:
-                if kinds & NUMBERS:
+            try:
+                parts[at].append(pyarrow.array(column, pyarrow.string()))
+            except pyarrow.ArrowException:
+                # Not all of them are texts.
+                if NUMBERS & set(map(type, column)):
                     numbers.setdefault(at, []).append((count, [type(cell) in NUMBERS for cell in column]))
-                column = [cell if type(cell) is str else _text(cell) for cell in column]
-            parts[at].append(pyarrow.array(column, pyarrow.string()))
+                texts = [cell if type(cell) is str else _text(cell) for cell in column]
+                parts[at].append(pyarrow.array(texts, pyarrow.string()))
         count += len(chunk)
     masks = {at: np.zeros(count, dtype=bool) for at in numbers}
     for at, told in numbers.items():

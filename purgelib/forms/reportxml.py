@@ -13,6 +13,7 @@ from purgelib.sheets import Lost, Sheet
 
 SAW = "{urn:saw-sql}"
 DUMMY = "Column0"
+WANTED = ("{*}element", "{*}IsFinished", "{*}Row")
 CHUNK = 20_000
 PAGES = {25, 1_000}  # a saved page, of which nobody knows whether it is the last
 
@@ -23,25 +24,20 @@ def read(path, file, is_header):
     path: a pathlib.Path. file: its name for messages. is_header: function of the headings, true if they are known.
     ``numbers`` count the rows from 1. A report that says of itself that more pages follow is refused.
     """
-    _refuse_document_type(path, file)
     report = _Report(file)
     try:
         with path.open("rb") as stream:
-            for _, element in etree.iterparse(stream, events=("end",), resolve_entities=False, no_network=True,
-                                              load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True):
+            for _, element in etree.iterparse(stream, events=("end",), tag=WANTED, resolve_entities=False,
+                                              no_network=True, load_dtd=False, huge_tree=False,
+                                              remove_comments=True, remove_pis=True):
                 report.take(element)
     except etree.XMLSyntaxError as error:
         raise BadExport(f"{file} is not whole XML: {error}. Fetch the report again.", file=file) from error
     return [report.sheet(is_header)]
 
 
-def _refuse_document_type(path, file):
-    """A document type may hold entities, and no report of Analytics has one. It stands before the first element."""
-    with path.open("rb") as stream:
-        start = stream.read(1 << 20)
-    if b"<!DOCTYPE" in start or b"<\0!\0D\0O\0C" in start or b"\0<\0!\0D\0O\0C" in start:
-        raise BadExport(f"{file} has a document type, which no report of Analytics has: its texts cannot be trusted.",
-                        file=file)
+def _stray(row):
+    return any(text and not text.isspace() for text in (row.text, *(cell.tail for cell in row)))
 
 
 class _Report:
@@ -52,10 +48,13 @@ class _Report:
         self.headings, self.numbers, self.parts, self.lists = {}, [], [], None
 
     def take(self, element):
-        tag = etree.QName(element).localname if isinstance(element.tag, str) else ""
-        if tag == "element" and element.get("name") and self.lists is None:
-            self.headings[element.get("name")] = " ".join((element.get(SAW + "columnHeading") or "").split())
-        elif tag == "IsFinished":
+        tag = etree.QName(element).localname
+        if not self.rows and element.getroottree().docinfo.doctype:
+            raise BadExport(f"{self.file} has a document type, which no report of Analytics has: its texts cannot be "
+                            "trusted.", file=self.file)
+        if tag == "element" and element.get("name", DUMMY) != DUMMY:
+            self._heading(element.get("name"), " ".join((element.get(SAW + "columnHeading") or "").split()))
+        elif tag == "IsFinished" and self.finished in (None, "true"):
             self.finished = (element.text or "").strip().casefold()
         elif tag == "Row":
             self._row(element)
@@ -63,16 +62,24 @@ class _Report:
             while element.getprevious() is not None:
                 del element.getparent()[0]
 
+    def _heading(self, name, heading):
+        """Pages that were put together by hand have a schema each: if they differ, nobody knows which one holds."""
+        if self.headings.get(name, heading if self.lists is None else None) != heading:
+            raise BadExport(f"{self.file} holds pages with different headings ({heading or name}): fetch the report "
+                            "again.", file=self.file, column=heading or name)
+        self.headings[name] = heading
+
     def _row(self, row):
         if self.lists is None:
-            self.headings.pop(DUMMY, None)
             self.lists = {name: [] for name in self.headings}
         self.rows += 1
-        cells = {etree.QName(cell).localname: cell for cell in row}
+        cells = {cell.tag.rpartition("}")[2]: cell for cell in row}
+        twice = len(cells) < len(row)
         cells.pop(DUMMY, None)
-        why = ("a column stands twice in it" if len(cells) + (row.find("{*}" + DUMMY) is not None) != len(row) else
+        why = ("a column stands twice in it" if twice else
                "a column in it is none of the headings" if not cells.keys() <= self.lists.keys() else
-               "a cell holds more than text" if any(len(cell) for cell in cells.values()) else "")
+               "a cell holds more than text" if any(len(cell) for cell in cells.values()) else
+               "a text stands outside of its cells" if _stray(row) else "")
         if why:
             self.lost.append(Lost(self.rows, " ".join(" ".join(row.itertext()).split()), why))
         elif any(cell.text for cell in cells.values()):
@@ -87,9 +94,7 @@ class _Report:
         self.lists = {name: [] for name in self.lists}
 
     def sheet(self, is_header):
-        if self.lists is None:
-            self.headings.pop(DUMMY, None)
-            self.lists = {name: [] for name in self.headings}
+        self.lists = {name: [] for name in self.headings} if self.lists is None else self.lists
         self._refuse_half(is_header)
         self._keep()
         columns = {str(at): pa.chunked_array([part[at] for part in self.parts], pa.large_string()).dictionary_encode()
@@ -111,5 +116,5 @@ class _Report:
             raise BadExport(f"{self.file} has no headings: fetch the report with col_names=true, or export it again.",
                             file=self.file)
         if not is_header(named):
-            raise BadExport(f"{self.file}: no heading that I know: {', '.join(named)}. The column Primary Identifier is "
-                            "needed in every export.", file=self.file, value=named)
+            raise BadExport(f"{self.file}: no heading that I know: {', '.join(named)}. The column Primary Identifier "
+                            "is needed in every export.", file=self.file, value=named)
