@@ -6,8 +6,8 @@ look of a number (1.234567890123457e+17). Whatever has no certain date becomes a
 formulas that were never calculated, become texts that say so, never empty cells.
 """
 
-import dataclasses
 import contextlib
+import dataclasses
 import datetime
 import functools
 import gc
