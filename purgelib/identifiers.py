@@ -36,11 +36,14 @@ DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
     (r"\d{4}-\d{1,2}-\d{1,2}" + TIME, "a date"), (r"\d{1,2}[./]\d{1,2}[./]\d{2,4}" + TIME, "a date"),
     (rf"\d{{1,2}}[-. ]{{1,2}}{MONTH}\.?(?:[- ]\d\d(?:\d\d)?)?", "a date"),
     (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date")))
+# What programs write where there is nothing.
+NOTHING = r"null|none|nan|nil|n/a|unknown|undefined|0+"
 # Plainly sound: of the signs on a keyboard, with single blanks inside at most, and nothing that may be a doubt.
 TYPED = r"^[!-~]+(?: [!-~]+)*$"
 DOUBTFUL = "(?i)^(?:" + "|".join(
-    ["no primary id.*", "[^a-z0-9]*", ".*`.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
-LOST = "(?i)^(?:" + "|".join([r"\s*", *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
+    ["no primary id.*", "[^a-z0-9]*", NOTHING, ".*`.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
+LOST = "(?i)^(?:" + "|".join(
+    [r"\s*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
 AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
 EMPTY, CONTACT, ODD, EXCEL, LOOK, ZEROS = ("no primary ID", "contact", "odd signs in a primary ID",
                                            "a primary ID damaged by Excel", "look-alike letters in a primary ID",
@@ -103,6 +106,8 @@ def _judged(text, latin):
     for pattern, why in DAMAGE:
         if pattern.fullmatch(text):
             return EXCEL, f"damaged by Excel ({why}); export it again, and do not open it in Excel"
+    if re.fullmatch(NOTHING, text, re.IGNORECASE):
+        return ODD, "a word for nothing instead of a primary ID"
     if not any(sign.isalnum() for sign in text):
         return ODD, "no letter and no digit in the primary ID"
     if "  " in text or any(unicodedata.category(sign) == "Cf" for sign in text):

@@ -31,6 +31,7 @@ def test_ordinary_ids_are_trusted(text):
     (" 123", identifiers.ODD), ("123 ", identifiers.ODD), ("12\u00a03", identifiers.ODD),
     ("12\u200b3", identifiers.ODD),
     ("12\u00ad3", identifiers.ODD), ("12\n3", identifiers.ODD), ("a  b", identifiers.ODD), ("?", identifiers.ODD),
+    ("NULL", identifiers.ODD), ("n/a", identifiers.ODD), ("00000", identifiers.ODD),
     ("1.2E+11", identifiers.EXCEL), ("1,2E+11", identifiers.EXCEL), ("4e5", identifiers.EXCEL),
     ("412345.0", identifiers.EXCEL), ("412345,00", identifiers.EXCEL), ("12.", identifiers.EXCEL),
     ("#REF!", identifiers.EXCEL), ("########", identifiers.EXCEL), ("'00412", identifiers.EXCEL),
