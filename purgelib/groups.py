@@ -16,20 +16,23 @@ CODE = re.compile(r"[A-Z0-9_.-]+")
 NO_CODE = re.compile(r"#.*|[^\w]+|[\d.,]+E\+\d+|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
 # A pair of code and description that so many times more users contradict is a slip.
 RARE = 3
+SHORTENED = ("stored as a number, so 06 may have become 6: export it again, and do not open it in Excel, or list the "
+             "groups in headings.toml under [groups]")
 KIND = "a user group that is not known"
 
 
-def groups(codes, names, known=None):
+def groups(codes, names, known=None, as_number=None):
     """Reads the user groups; returns (code, name) as categories per row, the Doubts, and in words how they were told.
 
     codes, names: cells of the columns User Group Code and User Group, None where there is none. known: code ->
-    description, as Alma or staff tell. Descriptions of which nobody knows the codes raise BadExport.
+    description, as Alma or staff tell. as_number: which codes a workbook stores as numbers.
+    Descriptions of which nobody knows the codes raise BadExport.
     """
     if codes is not None:
         code = category(*_trimmed(codes))
         given = category(*_trimmed(names)) if names is not None else code.map(
             {one: (known or {}).get(one) for one in code.cat.categories}).astype("str").astype("category")
-        return code, given, _misfits(code, given), "the code as it is"
+        return code, given, _shortened(code, known or {}, as_number, _misfits(code, given)), "the code as it is"
     texts, at = distinct(names)
     made = [" ".join(text.split()) for text in texts]
     pairs, how = _known(made, known) if known else _split(made)
@@ -61,6 +64,16 @@ def _misfits(code, name):
     rare |= (RARE * counted["users"] < of_code) & (counted["users"] < of_name)
     wrong = np.isin(pairs, counted["pair"][rare]) & both
     return doubts.where(wrong, KIND, "code and description of the user group do not fit, as elsewhere in this export")
+
+
+def _shortened(code, known, as_number, doubts):
+    """Codes that a workbook stores as numbers: 06 may have become 6, unless 6 is known, or all are of one width."""
+    if as_number is None:
+        return doubts
+    numbers = set(code[as_number].dropna()) - set(known)
+    widest = max(map(len, numbers), default=0)
+    short = [one for one in numbers if len(one) < max(widest, 2)]
+    return doubts.where(as_number & code.isin(short).to_numpy(), KIND, SHORTENED)
 
 
 def _known(texts, known):

@@ -48,7 +48,8 @@ AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
 EMPTY, CONTACT, ODD, EXCEL, LOOK, ZEROS = ("no primary ID", "contact", "odd signs in a primary ID",
                                            "a primary ID damaged by Excel", "look-alike letters in a primary ID",
                                            "a primary ID that lost its zeros")
-ENOUGH, NEARLY_ALL = 20, 0.8
+# How many numbers show a usual width, and which share of them must have it: of few, a little less.
+FEW, ENOUGH, NEARLY_ALL, OF_FEW = 4, 20, 0.8, 0.75
 
 
 def ids(cells, as_number=None):
@@ -129,11 +130,12 @@ def _widths(texts, doubts):
     digits = _matches(texts, r"^\d+$")
     lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
     found = collections.Counter(dict(zip(*np.unique(lengths[digits], return_counts=True), strict=True)))
-    if sum(found.values()) < ENOUGH:
+    count = sum(found.values())
+    if count < FEW:
         return doubts
     width, many = found.most_common(1)[0]
     # Of numbers without a pattern a tenth begins with 0: that damage leaves about nine in ten at full width.
-    if many / sum(found.values()) > NEARLY_ALL:
+    if many >= count * (NEARLY_ALL if count >= ENOUGH else OF_FEW):
         doubts = doubts.where(digits & (lengths < width), ZEROS,
                               f"shorter than the {width} digits of the others: has Excel dropped leading zeros?")
         doubts = doubts.where(~digits & (lengths == width) & _matches(texts, AMONG_DIGITS), LOOK,
@@ -151,11 +153,13 @@ def _long_ones(texts, doubts):
 
 
 def _numbers(texts, as_number, doubts):
-    zero = _matches(texts, r"^0\d")
-    if (zero & ~as_number).any():
-        doubts = doubts.where(as_number & _matches(texts, r"^\d+$"), ZEROS,
-                              "stored as a number, where other IDs begin with 0: has Excel dropped leading zeros?")
-    return doubts
+    """What a workbook stores as a number has no leading zeros: where others have, or are longer, some may be lost."""
+    digits, zero = _matches(texts, r"^\d+$"), _matches(texts, r"^0\d")
+    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
+    longest = lengths[digits].max(initial=0)
+    lost = as_number & digits & ((zero & ~as_number).any() | (lengths < longest))
+    return doubts.where(lost, ZEROS, "stored as a number, where other IDs begin with 0 or are longer: has Excel "
+                                     "dropped leading zeros?")
 
 
 def loose(keys):

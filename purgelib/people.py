@@ -85,8 +85,10 @@ def _rows(part, mapping, known_groups, problems):
             cells, mapping.order, part.sheet.epoch or mapping.epoch,
             part.as_number(name) if part.sheet.epoch else None), ghost)
     codes, names = reading.take("user_group"), reading.take("group_name")
-    code, made["group_name"], doubts, _ = groups.groups(codes, names, known_groups)
-    made["user_group"] = reading.settled("group_name" if codes is None else "user_group", names, code, doubts, ghost)
+    code, made["group_name"], doubts, _ = groups.groups(
+        codes, names, known_groups, part.as_number("user_group") if codes is not None else None)
+    made["user_group"] = reading.settled(*(("group_name", names) if codes is None else ("user_group", codes)), code, doubts,
+                                         ghost)
     if part.has("campus"):
         made["campus"] = _texts(reading.take("campus"))
     if part.has("last_name"):

@@ -292,6 +292,7 @@ def ids_of(alma, folder):
     # Lost, in whatever way: from the beginning.
     ([FIRST, LOST, FIRST, more("03")], "01 02 03", "path token path token"),
     ([FIRST, REFUSED, FIRST, more("03")], "01 02 03", "path token path token"),
+    ([page("0" * 999, finished=False, token=TOKEN), LOST, page("07")], "07", "path token path"),
     ([FIRST, more("03")[:-30], FIRST, more("03")], "01 02 03", "path token path token"),
     ([FIRST, None, FIRST, more("03")], "01 02 03", "path token path token"),
     ([FIRST, b"<html>Good morning</html>", FIRST, more("03")], "01 02 03", "path token path token"),
@@ -301,7 +302,7 @@ def ids_of(alma, folder):
     ([FIRST, more("x", head=schema("Last Name")), FIRST, more("03")], "01 02 03", "path token path token"),
     ([more("01"), FIRST, more("03")], "01 02 03", "path path token"),
     ([page("01", finished=False), FIRST, more("03")], "01 02 03", "path path token"),
-], ids=range(22))
+], ids=range(23))
 def test_every_page_is_there_once_and_in_its_order(tmp_path, clock, script, ids, asked):
     alma = Scripted(*script)
     assert ids_of(alma, tmp_path) == ids.split()

@@ -84,3 +84,15 @@ def test_a_code_that_does_not_fit_its_description_as_elsewhere_is_doubtful(code)
 def test_two_codes_of_one_description_are_no_slip():
     assert not any(read(["06"] * 5 + ["07"] * 50, ["Student"] * 55)[1])
     assert not any(read(["06"] * 50 + ["07"] * 2, ["Student"] * 49 + ["Stud.", "Pupil", "Pupil"])[1])
+
+
+def test_codes_that_a_workbook_made_numbers_of_may_have_lost_a_zero():
+    import numpy as np
+
+    def told(codes, known=None, number=True):
+        _, _, found, _ = groups.groups(pa.array(codes), None, known, np.full(len(codes), number))
+        return found.any.tolist()
+
+    assert told(["6", "30", "6"]) == [True, False, True] and told(["6"]) == [True]
+    assert told(["6", "30"], {"6": "Undergraduate", "30": "Staff"}) == [False, False]
+    assert told(["10", "30"]) == [False, False] and told(["6", "30"], number=False) == [False, False]

@@ -51,6 +51,7 @@ def test_lost_zeros_show_where_the_others_have_one_width():
     lost = doubts(*[one.lstrip("0") for one in whole])
     assert [bool(one) for one in lost] == [one.startswith("0") for one in whole] and any(lost)
     assert set(doubts("123", "4567")) == {""}, "two IDs have no usual width"
+    assert doubts("00412345", "10498765", "20498765", "412346") == ["", "", "", identifiers.ZEROS]
 
 
 def test_a_letter_among_digits_shows_where_the_others_are_numbers():
@@ -61,7 +62,8 @@ def test_a_letter_among_digits_shows_where_the_others_are_numbers():
 def test_a_number_in_a_column_of_texts_with_zeros_may_have_lost_its_own():
     as_number = np.array([False, True, False])
     assert doubts("00412", "412", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""]
-    assert doubts("1412", "412", "x1", as_number=as_number) == ["", "", ""]
+    assert doubts("1412", "412", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""]
+    assert doubts("412", "413", "x1", as_number=as_number) == ["", "", ""]
 
 
 @settings(max_examples=200, deadline=None)
@@ -101,7 +103,7 @@ def test_a_word_of_another_script_is_trusted_where_that_script_is_usual():
 
 
 def test_a_number_shown_with_its_zeros_has_not_lost_them():
-    assert doubts("412345", "00412345", as_number=np.array([True, True])) == ["", ""]
+    assert doubts("412345", "00412345", as_number=np.array([True, True])) == [identifiers.ZEROS, ""]
 
 
 @settings(max_examples=200, deadline=None)
