@@ -87,8 +87,8 @@ def _rows(part, mapping, known_groups, problems):
     codes, names = reading.take("user_group"), reading.take("group_name")
     code, made["group_name"], doubts, _ = groups.groups(
         codes, names, known_groups, part.as_number("user_group") if codes is not None else None)
-    made["user_group"] = reading.settled(*(("group_name", names) if codes is None else ("user_group", codes)), code, doubts,
-                                         ghost)
+    told = ("group_name", names) if codes is None else ("user_group", codes)
+    made["user_group"] = reading.settled(*told, code, doubts, ghost)
     if part.has("campus"):
         made["campus"] = _texts(reading.take("campus"))
     if part.has("last_name"):
