@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 
 from purgelib import headings, identifiers, values
-from purgelib.spellings import folded
 
 CENT = 0.005
 PATRON = {"patron", "200"}
+# IDs of fines and of their transactions are long numbers: this is what a spreadsheet makes of them.
+NO_ID = r"^#|^[\d.,]+E\+?\d+$|^\d{15}000+$|^\?+$"
 THINGS = {"loans": ["loan_id"], "requests": ["request_id"], "notes": ["note", "note_type"],
           "blocks": ["block_id", "block_type", "block_description"],
           "identifiers": ["identifier_type", "identifier_value"]}
@@ -74,17 +75,19 @@ class Joining:
                 doubts = doubts.where(open_, "an exception that is nobody's",
                                       "belongs to nobody in the export of users: the user meant would not be kept")
         # Odd signs around an ID that meets its user all the same are named, but stop nobody.
-        self._problems.add(part.sheet, part.heading("primary_id"), cells, doubts, calm=known)
+        harmless = known & ~_damaged(doubts)
+        if "users" not in part.kinds:
+            self._problems.add(part.sheet, part.heading("primary_id"), cells, doubts, calm=harmless)
         empty = int(((key == "") & counts).sum())
-        lost = suspected or bool((doubts.any & ~known).any()) or bool(part.sheet.lost)
+        lost = suspected or bool((doubts.any & ~harmless).any()) or bool(part.sheet.lost)
         return (Rows(part, key, counts, lost), empty + len(part.sheet.lost),
                 key[~known & (key != "").to_numpy()].nunique())
 
     def _resembles(self, key, where):
         if self._loose is None:
-            self._loose = set(identifiers.loose(self.table["key"])) - {""}
+            self._loose = set(identifiers.as_digits(identifiers.loose(self.table["key"]))) - {""}
         found = np.zeros(len(key), dtype=bool)
-        found[where] = identifiers.loose(key[where]).isin(self._loose)
+        found[where] = identifiers.as_digits(identifiers.loose(key[where])).isin(self._loose)
         return found
 
     def join(self, kind, parts):
@@ -125,7 +128,10 @@ class Joining:
     def _exceptions(self, parts):
         """Why staff keep a user. With an exception that is nobody's, everybody is doubtful until it is corrected."""
         rows = pd.concat([pd.DataFrame({"key": one.key, "reason": _texts(one.part, "keep_reason")}) for one in parts])
-        reason = rows["reason"].replace("", "no reason given").groupby(rows["key"]).agg("; ".join)
+        rows["reason"] = rows["reason"].replace("", "no reason given")
+        several = rows["key"].duplicated(keep=False)
+        reason = pd.concat([rows[~several].set_index("key")["reason"],
+                            rows[several].groupby("key")["reason"].agg("; ".join)])
         self.table["keep_reason"] = self._spread(reason, "str").astype("category")
         if any(one.lost for one in parts):
             self.table["doubt"] = self.table["doubt"].cat.add_categories([LIST])
@@ -138,6 +144,12 @@ class Joining:
 LIST = "the list of exceptions names somebody whom I cannot find: until it is corrected, everybody stays"
 
 
+def _damaged(doubts):
+    """Which IDs a spreadsheet has damaged: such a one may meet another user than the one who was meant."""
+    kinds = (identifiers.EXCEL, identifiers.ZEROS, identifiers.LOOK)
+    return np.isin(doubts.codes, [at for at, (kind, _) in enumerate(doubts.said) if kind in kinds])
+
+
 def _texts(part, name):
     made = part.cells(name)
     return made.cast(pa.large_string()).to_pandas().astype("str").str.strip()
@@ -148,8 +160,8 @@ def _open(part, kind, mapping):
     counts = np.ones(len(part), dtype=bool)
     column, over = OVER.get(kind, (None, None))
     if column and part.has(column):
-        words = headings.words(column, mapping)
-        counts &= ~_texts(part, column).map(folded).map(words).eq(over).to_numpy(bool)
+        status, _ = values.coded(part.cells(column), headings.words(column, mapping), column)
+        counts &= (status != over).to_numpy(bool)
     if "users" in part.kinds:
         filled = [(_texts(part, name) != "").to_numpy() for name in headings.PARTS[kind] if part.has(name)]
         counts &= np.logical_or.reduce(filled)
@@ -168,7 +180,11 @@ def _fines(rows, problems):
     told = _texts(part, "currency") if part.has("currency") else pd.Series("", index=rows.key.index, dtype="str")
     made["currency"] = told.where(told != "", currency.astype("str"))
     made["transaction_id"] = _texts(part, "transaction_id")
-    return pd.DataFrame(made | {"bad": bad | (made["fine"] == "").to_numpy()})
+    # Without sound IDs, two fines may look like one, and one payment like two.
+    bad |= (made["fine"] == "").to_numpy() | ((made["transaction"] != 0) & (made["transaction_id"] == "")).to_numpy()
+    for name in ("fine", "transaction_id"):
+        bad |= made[name].str.contains(NO_ID, case=False, regex=True).to_numpy(bool)
+    return pd.DataFrame(made | {"bad": bad})
 
 
 def _balances(rows):
@@ -180,17 +196,23 @@ def _balances(rows):
     """
     amounts = ["original", "transaction", "remaining"]
     rows = rows.drop_duplicates(["key", "fine", "transaction_id", "counts", "currency", *amounts])
+    same = ["key", "fine", "transaction_id"]
     rows = rows.assign(own=((rows["original"] - rows["transaction"] - rows["remaining"]).abs() < CENT)
-                       & (rows["transaction"] >= 0))
+                       & (rows["transaction"] >= 0), bad=rows["bad"] | rows.duplicated(same, keep=False))
     by = rows.groupby(["key", "fine"])
     fines = by.agg(counts=("counts", "max"), every=("counts", "min"), bad=("bad", "max"), own=("own", "min"),
                    first=("original", "min"), last=("original", "max"), paid=("transaction", "sum"),
-                   remaining=("remaining", "min"))
+                   remaining=("remaining", "min"), various=("remaining", "nunique"))
     fines = fines[fines["counts"]]
     balance = fines["first"] - fines["paid"]
-    agrees = (((fines["remaining"] - balance).abs() < CENT) | fines["own"]) & (fines["first"] == fines["last"])
-    unknown = ~agrees | fines["bad"] | ~fines["every"]
+    # Of several rows with the same amount, nobody knows whether it is the fine's or the row's own.
+    own = fines["own"] & (fines["various"] > 1) & (balance > CENT)
+    agrees = (((fines["remaining"] - balance).abs() < CENT) | own) & (fines["first"] == fines["last"])
+    unknown = ~agrees | fines["bad"] | ~fines["every"] | (balance * fines["first"] < 0)
     key = fines.index.get_level_values("key")
     owed = balance.groupby(key).sum().round(2)
     several = rows[rows["counts"]].groupby("key")["currency"].nunique() > 1
+    # A credit does not pay a debt, here as in ``Alma.owed``: both are reasons to stay.
+    both = (balance > CENT).groupby(key).any() & (balance < -CENT).groupby(key).any()
+    owed = owed.mask(both, balance.abs().groupby(key).sum().round(2))
     return owed.mask(unknown.groupby(key).any() | several.reindex(owed.index, fill_value=False))

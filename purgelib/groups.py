@@ -13,7 +13,8 @@ from purgelib.values import category, distinct
 BOTH = re.compile(r"(\d+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
 CODE = re.compile(r"[A-Z0-9_.-]+")
 # What a spreadsheet or a slip leaves of a code.
-NO_CODE = re.compile(r"#.*|[^\w]+|[\d.,]+E\+\d+|\d{4}-\d\d-\d\d.*", re.IGNORECASE)
+NO_CODE = re.compile(r"#.*|'.*|[^\w]+|[\d.,]+E\+\d+|\d+[.,]0*|\d{4}-\d\d-\d\d.*|\d\d?-[a-z]{3}|[a-z]{3}-\d\d?|"
+                     r"null|none|nan|n/a|unknown", re.IGNORECASE)
 # A pair of code and description that so many times more users contradict is a slip.
 RARE = 3
 SHORTENED = ("stored as a number, so 06 may have become 6: export it again, and do not open it in Excel, or list the "
@@ -29,10 +30,15 @@ def groups(codes, names, known=None, as_number=None):
     Descriptions of which nobody knows the codes raise BadExport.
     """
     if codes is not None:
-        code = category(*_trimmed(codes))
+        texts, at = _trimmed(codes)
+        code = category(texts, at)
         given = category(*_trimmed(names)) if names is not None else code.map(
             {one: (known or {}).get(one) for one in code.cat.categories}).astype("str").astype("category")
-        return code, given, _shortened(code, known or {}, as_number, _misfits(code, given)), "the code as it is"
+        doubts = _shortened(code, known or {}, as_number, _misfits(code, given))
+        if known:
+            strange = [one for one in code.cat.categories if folded(one) not in {folded(each) for each in known}]
+            doubts = doubts.where(code.isin(strange), KIND, "not in the table of user groups: add it, or correct it")
+        return code, given, doubts, "the code as it is"
     texts, at = distinct(names)
     made = [" ".join(text.split()) for text in texts]
     pairs, how = _known(made, known) if known else _split(made)
@@ -119,8 +125,10 @@ def _split(texts):
 
 
 def _is_code(code, name, many):
-    """Whether a text's first word is a code before a name; one of letters only, among three groups at least.
+    """Whether a text's first word is a code before a name; one of letters only, if it shortens it (SENR Senior).
 
     One "ILL Partner" alone is a description, and so are "PHD students" and "2 years", wherever they stand.
     """
-    return not name[0].islower() and (any(sign.isdigit() for sign in code) or many > 2)
+    letters = iter(name.casefold())
+    short = many > 2 and all(sign in letters for sign in code.casefold() if sign.isalpha())
+    return not name[0].islower() and (any(sign.isdigit() for sign in code) or short)

@@ -43,7 +43,7 @@ TYPED = r"^[!-~]+(?: [!-~]+)*$"
 DOUBTFUL = "(?i)^(?:" + "|".join(
     ["no primary id.*", "[^a-z0-9]*", NOTHING, ".*`.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
 LOST = "(?i)^(?:" + "|".join(
-    [r"\s*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
+    ["[^a-z0-9]*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
 AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
 EMPTY, CONTACT, ODD, EXCEL, LOOK, ZEROS = ("no primary ID", "contact", "odd signs in a primary ID",
                                            "a primary ID damaged by Excel", "look-alike letters in a primary ID",
@@ -136,11 +136,18 @@ def _widths(texts, doubts):
     width, many = found.most_common(1)[0]
     # Of numbers without a pattern a tenth begins with 0: that damage leaves about nine in ten at full width.
     if many >= count * (NEARLY_ALL if count >= ENOUGH else OF_FEW):
-        doubts = doubts.where(digits & (lengths < width), ZEROS,
+        shorter = digits & (lengths < width) & (not _counted(texts, digits & (lengths <= 18)))
+        doubts = doubts.where(shorter, ZEROS,
                               f"shorter than the {width} digits of the others: has Excel dropped leading zeros?")
         doubts = doubts.where(~digits & (lengths == width) & _matches(texts, AMONG_DIGITS), LOOK,
                               "a letter among digits, where the other IDs are numbers: O for 0, l for 1?")
     return doubts
+
+
+def _counted(texts, digits):
+    """Whether the numbers are simply counted, as 1 to 99999 are: then shorter ones have lost nothing."""
+    numbers = texts.filter(pa.array(digits)).cast(pa.int64()).to_numpy()
+    return bool(len(numbers)) and numbers.max() - numbers.min() < 2 * len(numbers)
 
 
 def _long_ones(texts, doubts):
@@ -181,6 +188,29 @@ def _skeleton(text):
     text = unicodedata.normalize("NFKC", text).casefold().translate(SKELETON)
     text = "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
     return re.sub(r"^0+", "", re.sub(r"^(\d+)[.,]0*$", r"\1", text.replace("'", ""))).casefold()
+
+
+def alike(keys, others):
+    """Returns a boolean array: which keys are, but for leading zeros, blanks or look-alikes, another key or other one.
+
+    keys: all different. others: keys of users who are not among them.
+    """
+    texts = pa.array(keys, type=pa.large_string())
+    lengths = pc.utf8_length(texts)
+    if not len(others) and _matches(texts, r"^[0-9]+$").all() and pc.min(lengths) == pc.max(lengths):
+        return np.zeros(len(keys), dtype=bool)
+    everybody = pd.concat([keys, others]).reset_index(drop=True)
+    bare = loose(everybody)
+    # Only an ID that is not bare itself can be like another one.
+    shared = set(bare[(bare != everybody).to_numpy()])
+    found = bare.isin(shared).to_numpy(copy=True)
+    found[found] = bare[found].duplicated(keep=False) & (everybody[found].groupby(bare[found]).transform("nunique") > 1)
+    return found[:len(keys)]
+
+
+def as_digits(keys):
+    """Returns keys with O, I and l as the digits that they look like, for comparing."""
+    return keys.str.translate(str.maketrans("oil", "011")).str.lstrip("0")
 
 
 def tell_nothing(primary_ids):

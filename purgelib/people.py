@@ -49,8 +49,9 @@ def read(parts, mapping, known_groups, problems):
         refused.append(int(nobody.sum()) + len(part.sheet.lost))
         lost = frame.pop("damaged") & ~frame["ghost"]
         damaged.extend(frame["primary_id"][lost])
-        if lost.any() and "name" in frame:
-            names |= set(frame["name"][lost][identifiers.tell_nothing(frame["primary_id"][lost])])
+        if lost.any():
+            nothing = identifiers.tell_nothing(frame["primary_id"][lost])
+            names |= set(frame["name"][lost][nothing]) if "name" in frame else {""} if nothing.any() else set()
         torn.extend(one.text for one in part.sheet.lost)
         frames.append(frame[~nobody] if nobody.any() else frame)
     rows = _together(frames)
@@ -59,6 +60,7 @@ def read(parts, mapping, known_groups, problems):
     ghosts, rows = rows.loc[ghost, ["primary_id", "key"]], rows[~ghost] if ghost.any() else rows
     _doubt(rows, rows["key"].isin(ghosts["key"]), "the same primary ID was purged before")
     once = _folded(rows, parts, problems)
+    _doubt(once, identifiers.alike(once["key"], ghosts["key"]), "another ID differs only by leading zeros or the like")
     return People(users.table(once), ghosts.reset_index(drop=True), tuple(refused), len(rows) - len(once))
 
 
@@ -91,8 +93,9 @@ def _rows(part, mapping, known_groups, problems):
     made["user_group"] = reading.settled(*told, code, doubts, ghost)
     if part.has("campus"):
         made["campus"] = _texts(reading.take("campus"))
-    if part.has("last_name"):
-        made["name"] = _names([reading.take(name) for name in ("first_name", "last_name") if part.has(name)])
+    for names in (("first_name", "last_name"), ("full_name",)):
+        if part.has(names[-1]) and "name" not in made:
+            made["name"] = _names([reading.take(name) for name in names if part.has(name)])
     if part.has("purge_date"):
         # An export does not tell "no purge date" from "not delivered": only a date that is there is known.
         made["purge_known"] = made["purge_date"].notna()
@@ -185,7 +188,9 @@ def _doubt_whom_they_may_mean(rows, damaged, names, torn):
     """
     if damaged:
         _doubt(rows, identifiers.may_mean(damaged, rows["key"]), "a row with a damaged ID may mean this user, too")
-    if names := names - {""}:
+    if "" in names:
+        _doubt(rows, np.ones(len(rows), dtype=bool), "a row has neither an ID nor a name: it may be anybody's")
+    elif names:
         _doubt(rows, rows["name"].isin(names), "a row without an ID has this user's name")
     words = {users.key_of(word) for text in torn for word in text.translate(TORN).split("\n")} - {""}
     if words:

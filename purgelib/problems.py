@@ -31,6 +31,8 @@ class Doubts:
 
     def where(self, rows, kind, sentence):
         """Returns these doubts and this one more, in the rows where a boolean array says so and there is none yet."""
+        if not np.asarray(rows, dtype=bool).any():
+            return self
         codes = np.where(np.asarray(rows, dtype=bool) & (self.codes < 0), len(self.said), self.codes)
         return Doubts(codes.astype(np.int32), (*self.said, (kind, sentence)))
 

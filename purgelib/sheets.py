@@ -96,5 +96,6 @@ class Part:
         return self.sheet.headings[self.names.index(name)]
 
     def as_number(self, name):
-        """Returns which cells of that column a workbook stores as numbers, a boolean array, or None."""
-        return self.sheet.as_number.get(self.names.index(name))
+        """Returns which cells of that column a workbook stores as numbers, a boolean array; None for other forms."""
+        told = self.sheet.as_number.get(self.names.index(name))
+        return np.zeros(len(self), dtype=bool) if told is None and self.sheet.epoch else told

@@ -93,12 +93,15 @@ class _Dates:
         for at, one in parted.items():
             if len(set(one.values())) < 2:
                 self.found[at] = next(iter(one.values()), NO_DATE)
-        settled = _settled_order(parted, counts, order)
+        # Each separator by itself: dots and slashes in one column were written by two programs.
+        signs = {at: PARTED.fullmatch(texts[at])[2] for at in parted}
+        settled = {sign: _settled_order({at: one for at, one in parted.items() if signs[at] == sign}, counts, order)
+                   for sign in set(signs.values())}
         mixed = any(parted.values()) and any(isinstance(one, datetime.date) for at, one in enumerate(self.found)
                                              if at not in parted)
         for at, one in parted.items():
             if self.found[at] is UNSETTLED:
-                self.found[at] = SWAPPED if mixed else one.get(settled, BOTH_WAYS)
+                self.found[at] = SWAPPED if mixed else one.get(settled[signs[at]], BOTH_WAYS)
         if mixed:
             # Beside such dates, a day up to the 12th may have been swapped before it was written as YYYY-MM-DD.
             for at, one in enumerate(self.found):
@@ -108,6 +111,7 @@ class _Dates:
 
 
 UNSETTLED, CUT = object(), object()
+TO_ONE = 10  # dates that can be read in two ways, to one that cannot
 
 
 def _plain_date(text, epoch):
@@ -183,7 +187,7 @@ def _settled_order(parted, counts, order):
     if order:
         return order if order in possible else None
     # One slip of the pen among thousands of dates must not decide how all of them are read.
-    return next(iter(possible)) if len(possible) == 1 and evidence >= max(1, open_ones / 100) else None
+    return next(iter(possible)) if len(possible) == 1 and evidence >= max(1, open_ones / TO_ONE) else None
 
 
 # ---- amounts

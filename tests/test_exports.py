@@ -83,9 +83,11 @@ def test_the_samples_fees_are_the_remaining_amounts_of_open_fines(sample):
         for row in csv.DictReader(file, delimiter="\t"):
             if row["Fine Fee Status"] != "Closed":
                 fines[row["Primary Identifier"].casefold(), row["Fine Fee ID"]].append(float(row["Remaining Amount"]))
-    owed = collections.defaultdict(float)
+    each = collections.defaultdict(list)
     for (primary_id, _), remaining in fines.items():
-        owed[primary_id] += min(remaining)
+        each[primary_id].append(min(remaining))
+    # A credit does not pay a debt.
+    owed = {who: sum(found) if min(found) * max(found) >= 0 else sum(map(abs, found)) for who, found in each.items()}
     table = sample.users.set_index("key")["fees"]
     assert {k: round(v, 2) for k, v in table[table != 0].items()} == {k: round(v, 2) for k, v in owed.items() if v}
 

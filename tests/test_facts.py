@@ -153,6 +153,7 @@ def test_one_export_may_give_users_and_their_roles(tmp_path):
     ([fee("00412345", "f1"), fee("00412345", "f2", original="2", remaining="2")], 7.0),
     ([fee(status="Closed", remaining="0")], 0.0), ([fee(status=" closed ")], 0.0),
     ([fee(status="Closed"), fee(fine="f2", status="In dispute")], 5.0),
+    ([fee(original="10", remaining="10"), fee(fine="f2", original="-10", remaining="-10")], 20.0),
     ([fee(status="")], 5.0), ([fee(original="-5", remaining="-5")], -5.0),
     ([fee(transaction="1", amount="5.00", remaining="0.00")], 0.0),
     ([fee(original="1.234,50", remaining="1.234,50 €")], 1234.5),
@@ -170,6 +171,18 @@ def test_fees_are_counted_by_the_fine(tmp_path, rows, owed):
     [fee(original="0", remaining="0"), fee(fine="f2", remaining="1")],
     [fee(status="Closed"), fee(status="Active")],
     [fee(original="€5", remaining="€5"), fee(fine="f2", original="$5", remaining="$5")],
+    # One payment twice, its ID damaged once, or one of its amounts: 10 less 5 less 5 would be nothing.
+    [fee(original="10", transaction="T1", amount="5", remaining="5"),
+     fee(original="10", transaction="", amount="5", remaining="5")],
+    [fee(original="10", transaction="T1", amount="5", remaining="5"),
+     fee(original="10", transaction="T2", amount="5", remaining="5")],
+    [fee(original="10", transaction="T1", amount="5", remaining="5"),
+     fee(original="10", transaction="T1", amount="5", remaining="0")],
+    # Two fines whose long IDs Excel has made one; a fine that was paid twice.
+    [fee(fine="1.23457E+15", original="10", transaction="t1", amount="5", remaining="5"),
+     fee(fine="1.23457E+15", original="10", transaction="t2", amount="5", remaining="5")],
+    [fee(original="10", transaction="t1", amount="10", remaining="0"),
+     fee(original="10", transaction="t2", amount="10", remaining="-10")],
     # A payment's row is missing: 20 less 5 is not 12.
     [fee(original="20", transaction="1", amount="5", remaining="12")],
 ])
@@ -191,3 +204,11 @@ def test_an_unreadable_amount_is_refused_and_never_zero(tmp_path, amount, column
 def test_every_reason_of_a_side_export_is_told(tmp_path):
     found = judged(read(tmp_path, loans=[["00412345", "1"]], fees=[fee()], requests=[["00412345", "r"]]))
     assert set(found.reason.iloc[0].split("; ")) == {"has loans", "owes fees", "has requests"}
+
+
+@pytest.mark.parametrize("kind", ["fees", "loans", "exceptions"])
+@pytest.mark.parametrize(("ids", "told"), [(("00123", "123"), "123"), (("u10234", "x"), "u1O234")])
+def test_an_id_that_may_mean_somebody_else_frees_nobody(tmp_path, kind, ids, told):
+    rows = [{"fees": fee(told)}.get(kind, [told, "7"])]
+    found = read(tmp_path, [user(one) for one in ids], strict=False, **{kind: rows})
+    assert verdict(found, ids[0]) != MAY_GO and verdict(found, "123" if ids[1] == "123" else ids[0]) != MAY_GO

@@ -19,7 +19,7 @@ def read(codes, names, known=None):
 def test_a_column_of_codes_is_taken_as_it_is():
     assert read([" 06", "X 1", ""], ["Undergraduate", "", "x"]) == (
         [["06", "X 1", None], ["Undergraduate", None, "x"]], [False] * 3)
-    assert read(["06", "99"], None, KNOWN) == ([["06", "99"], ["Undergraduate", None]], [False, False])
+    assert read(["06", "99"], None, KNOWN) == ([["06", "99"], ["Undergraduate", None]], [False, True])
 
 
 @pytest.mark.parametrize(("text", "code"), [

@@ -232,3 +232,25 @@ def test_the_kinds_of_columns_are_those_of_the_user_table(tmp_path):
     found = read(tmp_path).users
     assert {name: str(dtype) for name, dtype in found.dtypes.items()} == {c.name: c.dtype for c in users.COLUMNS}
     assert judged(read(tmp_path)).counts()["users"].sum() == 1 and population.CHECK == CHECK
+
+
+def test_ids_that_differ_only_by_leading_zeros_make_both_stay(tmp_path):
+    found = read(tmp_path, [user("0359"), user("359", **{"Expiry Date": "2030-01-01"}), user("x1")])
+    assert [verdict(found, one) for one in ("0359", "359", "x1")] == [STAYS, STAYS, MAY_GO]
+
+
+def test_a_row_with_neither_an_id_nor_a_name_may_be_anybodys(tmp_path):
+    put_all(tmp_path)
+    heads = [USERS[0], *USERS[3:]]
+    put(tmp_path, "users", [[one, *GOES[3:]] for one in ("a", "")], heads=heads)
+    assert verdict(exports.read(tmp_path, strict=False), "a") == STAYS
+
+
+def test_counted_ids_are_not_taken_for_shortened_ones(tmp_path):
+    assert read(tmp_path, [user(str(number)) for number in range(90, 140)]).problems.empty
+
+
+def test_the_full_name_counts_where_there_is_no_last_name(tmp_path):
+    put_all(tmp_path)
+    put(tmp_path, "users", [["a", "Ada Example", *GOES[3:]]], heads=[USERS[0], "Full Name", *USERS[3:]])
+    assert exports.read(tmp_path).users["name"].tolist() == ["Ada Example"]

@@ -16,7 +16,7 @@ TARGET = {"institution": "01INV_INST", "name": "Invented University", "environme
 HEADS = ["Primary Identifier", "First Name", "Last Name", "User Group Code", "User Record Type", "Account Type",
          "Status",
          "Expiry Date", "Purge Date", "Has Role Other Than Patron"]
-STRANGE = ["=1+1", "a,b", 'q"uote', "o'neil", "00000012", "x@example.edu", "+49", "-1", "ünï", "a b", "NA", "null"]
+STRANGE = ["=1+1", "a,b", 'q"uote', "o'neil", "00000012", "x@example.edu", "+49", "-1", "ünï", "a b", "NA", "nulla"]
 CHOICE = Choice("Those who left", datetime.date(2026, 11, 1), invented.POLICY,
                 frozenset({("06", "2019"), ("30", "2019")}), (("KEEP-me", "comes back"),), "Invented University")
 
