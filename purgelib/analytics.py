@@ -24,7 +24,7 @@ from purgelib.forms import reportxml
 ROWSET = "urn:schemas-microsoft-com:xml-analysis:rowset"
 HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n<report><QueryResult><IsFinished>true</IsFinished><ResultXml>\n'
 TAIL = b"</rowset></ResultXml></QueryResult></report>\n"
-NO_MORE, ANEW, LONGEST_NAME = "420033", 3, 60
+NO_MORE, ANEW, LONGEST_NAME, START = "420033", 3, 60, 4096
 # Errors that a new beginning would not mend.
 FOR_GOOD = (TooFast, QuotaSpent, KeyRefused)
 
@@ -45,6 +45,9 @@ def fetch(alma, reports, folder, data_date=None, patience=600):
     for path, file in zip(paths, files, strict=True):
         if not _is_whole(file):
             _fetched(alma, path, file, patience)
+        elif _of(path) not in file.read_bytes()[:START]:
+            raise Refused(f"{file.name} is there already, and is not the report {path}: fetch this one into another "
+                          "folder, or take the file away.", reports=path)
     return files
 
 
@@ -72,6 +75,11 @@ def _file_name(path):
     return name
 
 
+def _of(path):
+    """A line in the file that says of which report it is."""
+    return f"<!-- {path.replace('-', '_')} -->".encode()
+
+
 def _is_whole(file):
     """Whether that file is there, and a report of which nothing is missing."""
     try:
@@ -87,6 +95,7 @@ def _fetched(alma, path, file, patience):
             _becoming(file) as out:
         for attempt in range(1, ANEW + 1):
             try:
+                out.write(HEAD + _of(path) + b'\n<rowset xmlns="' + ROWSET.encode() + b'">\n')
                 return _write(_pages(alma, path, _Waiting(name, patience, bar)), out, bar)
             except _PageLost as lost:
                 if attempt == ANEW:
@@ -129,7 +138,6 @@ class _PageLost(Exception):
 
 def _write(pages, out, bar):
     """Writes all pages as one report; counts their rows in the bar."""
-    out.write(HEAD + b'<rowset xmlns="' + ROWSET.encode() + b'">\n')
     schema = None
     for page in pages:
         if page.schema not in (None, schema):

@@ -140,15 +140,6 @@ def id_problem(primary_id):
     return ""
 
 
-def damage(primary_ids):
-    """Returns for each ID what Excel did to it, or an empty text: it makes numbers of what was never one."""
-    said = primary_ids.mask(primary_ids.notna(), "")
-    for pattern, why in ((r"[\d.,]+E\+?\d+", "a number with an exponent"), (r"\d+[.,]0+", "a number with decimals"),
-                         (r"#.*", "an error, or a column too narrow")):
-        said = said.mask(primary_ids.str.fullmatch(pattern, case=False), f"damaged by Excel ({why})")
-    return said
-
-
 def day(text):
     """Returns an Alma date such as 2026-11-22Z as a day without a zone; NaT for nothing or nonsense."""
     return pd.to_datetime((text or "")[:10], format="%Y-%m-%d", errors="coerce")

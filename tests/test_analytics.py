@@ -401,3 +401,11 @@ def test_whatever_happens_on_the_way_the_file_is_whole_or_not_there(tmp_path_fac
             assert ids_of(Alma(), folder) == [one for page_ids in whole for one in page_ids]
         except (NoAnswer, AlmaError):
             assert list(folder.iterdir()) == []
+
+
+def test_a_file_of_another_report_of_the_same_name_is_not_taken_for_this_one(practice, tmp_path):
+    client = practice.alma(writing=False)
+    file = analytics.fetch(client, [f"{FOLDER}/Loans"], tmp_path)[0]
+    file.write_bytes(file.read_bytes().replace(FOLDER.encode(), b"/shared/Elsewhere"))
+    with pytest.raises(Refused, match="is not the report"):
+        analytics.fetch(client, [f"{FOLDER}/Loans"], tmp_path)
