@@ -141,7 +141,7 @@ class Joining:
         self.table["in_set"] = self.table["key"].isin(pd.concat([one.key for one in parts])).astype("boolean")
 
 
-LIST = "the list of exceptions names somebody whom I cannot find: until it is corrected, everybody stays"
+LIST = "the list of exceptions may be cut off, or names somebody whom I cannot find: until then, everybody stays"
 
 
 def _damaged(doubts):

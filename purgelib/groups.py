@@ -1,6 +1,7 @@
 """User groups: told as a code, as a description, or as both in one; the code is what groups are protected by."""
 
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ def groups(codes, names, known=None, as_number=None):
             {one: (known or {}).get(one) for one in code.cat.categories}).astype("str").astype("category")
         doubts = _shortened(code, known or {}, as_number, _misfits(code, given))
         if known:
-            strange = [one for one in code.cat.categories if folded(one) not in {folded(each) for each in known}]
+            strange = [one for one in code.cat.categories if one.casefold() not in {each.casefold() for each in known}]
             doubts = doubts.where(code.isin(strange), KIND, "not in the table of user groups: add it, or correct it")
         return code, given, doubts, "the code as it is"
     texts, at = distinct(names)
@@ -44,8 +45,8 @@ def groups(codes, names, known=None, as_number=None):
     pairs, how = _known(made, known) if known else _split(made)
     said = [f"user group {one!r} is none of those in headings.toml or Alma's table; add it there"
             if one and not code else "" for one, (code, _) in zip(made, pairs, strict=True)]
-    lines = list(dict.fromkeys(one for one in said if one))
-    place = np.array([lines.index(one) if one else -1 for one in said] or [-1], dtype=np.int32)
+    lines = {one: at for at, one in enumerate(dict.fromkeys(one for one in said if one))}
+    place = np.array([lines.get(one, -1) for one in said] or [-1], dtype=np.int32)
     doubts = Doubts(place[at] if len(at) else np.zeros(0, np.int32), tuple((KIND, one) for one in lines))
     return category([code for code, _ in pairs], at), category([name for _, name in pairs], at), doubts, how
 
@@ -55,9 +56,19 @@ def _trimmed(cells):
     return [" ".join(text.split()) for text in texts], at
 
 
+def _typed(text):
+    """Whether a code has only plain signs, and is not another code with its description behind it, or with O for 0."""
+    first, alike = text.split(" ")[0].casefold(), text.casefold().translate(str.maketrans("oil", "011"))
+    plain = unicodedata.normalize("NFKC", text) == text and text.isprintable() and not any(
+        unicodedata.category(sign) == "Cf" for sign in text)
+    described = " " in text and first.isdigit()
+    shaped = alike != text.casefold() and alike.isdigit() and any(sign.isdigit() for sign in text)
+    return plain and not described and not shaped
+
+
 def _misfits(code, name):
     """Codes that are none, and codes beside a description that elsewhere belongs to another one, and is not its own."""
-    odd = [at for at, text in enumerate(code.cat.categories) if NO_CODE.fullmatch(text)]
+    odd = [at for at, text in enumerate(code.cat.categories) if NO_CODE.fullmatch(text) or not _typed(text)]
     doubts = Doubts.none(len(code)).where(np.isin(code.cat.codes, odd), KIND, "not a code of a user group")
     both = ((code.cat.codes >= 0) & (name.cat.codes >= 0)).to_numpy()
     pairs = code.cat.codes.to_numpy(np.int64) * (len(name.cat.categories) + 1) + name.cat.codes.to_numpy(np.int64)

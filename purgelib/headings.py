@@ -264,8 +264,8 @@ def kinds(names, headings):
     if has & {"user_group", "group_name", "record_type", "expiry_date"}:
         return ("users",)
     # A bare list of IDs may be of those who go or of those who stay: only Alma's own headings of a set tell.
-    named = [folded(heading) for heading in headings if folded(heading)]
-    return ("set",) if len(named) == 1 and named[0] in SET else ()
+    # A column without a heading may have been that of the reasons: it makes no set.
+    return ("set",) if len(headings) == 1 and folded(headings[0]) in SET else ()
 
 
 def missing(kind, names):

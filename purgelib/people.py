@@ -194,7 +194,8 @@ def _doubt_whom_they_may_mean(rows, damaged, names, torn):
         _doubt(rows, rows["name"].isin(names), "a row without an ID has this user's name")
     words = {users.key_of(word) for text in torn for word in text.translate(TORN).split("\n")} - {""}
     if words:
-        _doubt(rows, rows["key"].isin(words), "a row that does not fit its headings names this user")
+        named = rows["key"].isin(words) | identifiers.may_mean(sorted(words), rows["key"])
+        _doubt(rows, named, "a row that does not fit its headings names this user")
 
 
 def _folded(rows, parts, problems):

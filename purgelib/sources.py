@@ -126,6 +126,8 @@ def _suspected(sheet):
     if limit := {rows, rows + 1} & LIMITS:
         return (f"has {max(limit):,} rows, where exports are known to end: compare with the number that Analytics "
                 "shows, and export in parts if there are more")
+    if not rows:
+        return "has headings and not a single row: was a filter wrong?"
     if not sheet.ended:
         return "no line end follows its last row: it may be cut off there"
     return ""

@@ -97,8 +97,10 @@ class _Dates:
         signs = {at: PARTED.fullmatch(texts[at])[2] for at in parted}
         settled = {sign: _settled_order({at: one for at, one in parted.items() if signs[at] == sign}, counts, order)
                    for sign in set(signs.values())}
-        mixed = any(parted.values()) and any(isinstance(one, datetime.date) for at, one in enumerate(self.found)
-                                             if at not in parted)
+        strange = any(one is NO_DATE and sum(sign.isdigit() for sign in text) >= 6
+                      for one, text in zip(self.found, texts, strict=True))
+        dates = any(isinstance(one, datetime.date) for at, one in enumerate(self.found) if at not in parted)
+        mixed = dates and (any(parted.values()) or strange)
         for at, one in parted.items():
             if self.found[at] is UNSETTLED:
                 self.found[at] = SWAPPED if mixed else one.get(settled[signs[at]], BOTH_WAYS)
@@ -162,7 +164,7 @@ def _readings(text):
     """Every way to read a date of three numbers: order -> date, or CUT where its year is cut off."""
     one, sign, two, last = PARTED.fullmatch(text).group(1, 2, 3, 4)
     ways = {DAY_FIRST: (last, two, one), MONTH_FIRST: (last, one, two)}
-    if sign == "-" and len(last) == 2:
+    if len(last) == 2 and sign == "-":
         ways[YEAR_FIRST] = (one.zfill(2), two, last)
     found = {}
     for order, (year, month, day) in ways.items():

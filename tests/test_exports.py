@@ -134,7 +134,7 @@ def test_one_workbook_may_hold_all_exports_a_sheet_each(tmp_path):
     import xlsxwriter
 
     tables = {"Users": [USERS, user("a"), user("b")], "Loans": [SIDES["loans"], ["a", "l1"]], "Empty": [],
-              "Fees": [SIDES["fees"]], "Requests": [SIDES["requests"], ["b", "r"]]}
+              "Fees": [SIDES["fees"], exported.fee("purged")], "Requests": [SIDES["requests"], ["b", "r"]]}
     with xlsxwriter.Workbook(tmp_path / f"all_{DAY}.xlsx") as book:
         for name, rows in tables.items():
             sheet = book.add_worksheet(name)
@@ -337,3 +337,16 @@ def test_reading_changes_no_file(tmp_path):
 
 def test_the_day_of_the_tests_is_the_day_of_the_sample():
     assert str(DAY) == invented.AS_OF and set(SIDES) | {"users"} == set(headings.NEEDED)
+
+
+def test_a_list_of_exceptions_whose_second_heading_is_blank_is_no_set(tmp_path):
+    put_all(tmp_path)
+    put(tmp_path, "exceptions", [["00412345", "keep"]], heads=["Primary ID", ""])
+    with pytest.raises(BadExport, match="tells its kind"):
+        exports.read(tmp_path, strict=False)
+
+
+@pytest.mark.parametrize("kind", ["fees", "loans", "requests"])
+def test_a_side_export_without_a_single_row_is_suspected_and_tells_nothing(tmp_path, kind):
+    found = read(tmp_path, **{kind: []})
+    assert verdict(found) == population.CHECK and "not a single row" in repr(found)

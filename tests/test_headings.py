@@ -106,7 +106,7 @@ def test_the_date_of_a_role_is_never_taken_for_the_users(other):
     (("Primary ID", "User Group", "User Record Type", "Expiry Date", "Identifier Value"), ("users", "identifiers")),
     (("Primary ID", "Block Type"), ("blocks",)), (("Primary ID", "Block ID"), ("blocks",)),
     (("Primary ID", "Identifier Type"), ("identifiers",)), (("Primary ID", "User Note"), ("notes",)),
-    (("USERNAME",), ("set",)), (("Primary ID", ""), ("set",)), (("Primary ID", "Something"), ()),
+    (("USERNAME",), ("set",)), (("Primary ID", ""), ()), (("Primary ID", "Something"), ()),
     (("Primary ID", "First Name"), ()), (("Something",), ()), ((), ()), (("",), ()),
 ])
 def test_the_kind_is_told_by_the_headings_in_any_order(given, found):

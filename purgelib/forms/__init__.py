@@ -33,6 +33,7 @@ NOT_OURS = {
     b"\x09\x04\x06\0": "a workbook of Excel 4",
 }
 PROLOG = re.compile(r"(?:\s+|<\?.*?\?>|<!--.*?-->|<!doctype\b[^<>\[]*(?:\[.*?\]\s*)?>)*", re.DOTALL | re.IGNORECASE)
+PAGE = re.compile(r"<!doctype\s+html", re.IGNORECASE)
 HTML = {"html", "head", "meta", "body", "table", "style", "div", "center", "p", "span", "title", "script", "link",
         "font", "h1", "h2", "h3", "tr", "br", "b", "form", "base"}
 
@@ -136,7 +137,7 @@ def _of_markup(text, name):
         packed.refuse(name, f"is XML of Excel 2003 (SpreadsheetML), which I do not read. {SAVE}")
     if first and first[1].casefold().startswith("office:document"):
         packed.refuse(name, f"is an OpenDocument file, which I do not read. {SAVE}")
-    if tag in HTML or re.match(r"\s*(?:<!--.*?-->\s*)*<!doctype\s+html", text, re.DOTALL | re.IGNORECASE):
+    if tag in HTML or PAGE.search(PROLOG.match(text)[0]):
         return pages.read
     if text.lstrip().casefold().startswith(("<?xml", "<!doctype")) or tag in ("rowset", "report", "queryresult"):
         return reportxml.read

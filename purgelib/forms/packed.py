@@ -14,7 +14,7 @@ PARTS = 10_000
 CHUNK = 1 << 22
 # Tables of texts shrink to a tenth or a fiftieth; only what was made to fill a memory shrinks further, at length.
 RATIO, RATIO_FROM = 200, 100_000_000
-BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OSError)
 
 
 def opened(path, file, parts=PARTS):

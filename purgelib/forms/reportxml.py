@@ -48,7 +48,7 @@ class _Report:
         self.headings, self.numbers, self.parts, self.lists = {}, [], [], None
 
     def take(self, element):
-        tag = etree.QName(element).localname
+        tag = element.tag.rpartition("}")[2]
         if not self.rows and element.getroottree().docinfo.doctype:
             raise BadExport(f"{self.file} has a document type, which no report of Analytics has: its texts cannot be "
                             "trusted.", file=self.file)
