@@ -34,7 +34,7 @@ def rows(count):
     """Yields invented users, a list of 15 texts each; dates and groups are spread as at a university."""
     dice = np.random.default_rng(31)
     year, group = dice.integers(2014, 2030, count), dice.choice(list(GROUPS), count)
-    for number, (ends, code) in enumerate(zip(year.tolist(), group.tolist(), strict=True)):
+    for number, (ends, code) in enumerate(zip(year.tolist(), group.tolist(), strict=True), 1):
         yield [f"{number:08d}", f"Ada{number % 997}", f"Example{number % 4999}", code, GROUPS[code], "Public",
                "External", "Active", f"{ends}-06-30", f"{ends + 1}-06-30", "", "No", "",
                f"{ends - 4}-09-{number % 28 + 1:02d}",
