@@ -37,11 +37,11 @@ DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
     (rf"\d{{1,2}}[-. ]{{1,2}}{MONTH}\.?(?:[- ]\d\d(?:\d\d)?)?", "a date"),
     (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date")))
 # What programs write where there is nothing.
-NOTHING = r"null|none|nan|nil|n/a|unknown|undefined|0+"
+NOTHING = r"null|none|nan|nil|n/a|unknown|undefined|true|false|0+"
 # Plainly sound: of the signs on a keyboard, with single blanks inside at most, and nothing that may be a doubt.
 TYPED = r"^[!-~]+(?: [!-~]+)*$"
 DOUBTFUL = "(?i)^(?:" + "|".join(
-    ["no primary id.*", "[^a-z0-9]*", NOTHING, ".*`.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
+    ["no primary id.*", "[^a-z0-9]*", NOTHING, ".*`.*", r".*\?.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
 LOST = "(?i)^(?:" + "|".join(
     ["[^a-z0-9]*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
 AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
@@ -111,6 +111,8 @@ def _judged(text, latin):
         return ODD, "a word for nothing instead of a primary ID"
     if not any(sign.isalnum() for sign in text):
         return ODD, "no letter and no digit in the primary ID"
+    if "?" in text or "\ufffd" in text:
+        return ODD, "a letter was lost here: export it again as UTF-8"
     if "  " in text or any(unicodedata.category(sign) == "Cf" for sign in text):
         return ODD, "blanks or invisible characters in the primary ID"
     if unicodedata.normalize("NFKC", text) != text or _looks(text, latin):
