@@ -9,7 +9,7 @@ import pandas as pd
 from purgelib.errors import BadExport
 from purgelib.problems import Doubts
 from purgelib.spellings import folded
-from purgelib.values import category, distinct
+from purgelib.values import category, distinct, doubts_of
 
 BOTH = re.compile(r"(\d+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
 CODE = re.compile(r"[A-Z0-9_.-]+")
@@ -40,14 +40,11 @@ def groups(codes, names, known=None, as_number=None):
             strange = [one for one in code.cat.categories if one.casefold() not in {each.casefold() for each in known}]
             doubts = doubts.where(code.isin(strange), KIND, "not in the table of user groups: add it, or correct it")
         return code, given, doubts, "the code as it is"
-    texts, at = distinct(names)
-    made = [" ".join(text.split()) for text in texts]
+    made, at = _trimmed(names)
     pairs, how = _known(made, known) if known else _split(made)
     said = [f"user group {one!r} is none of those in headings.toml or Alma's table; add it there"
             if one and not code else "" for one, (code, _) in zip(made, pairs, strict=True)]
-    lines = {one: at for at, one in enumerate(dict.fromkeys(one for one in said if one))}
-    place = np.array([lines.get(one, -1) for one in said] or [-1], dtype=np.int32)
-    doubts = Doubts(place[at] if len(at) else np.zeros(0, np.int32), tuple((KIND, one) for one in lines))
+    doubts = doubts_of(said, at, KIND)
     return category([code for code, _ in pairs], at), category([name for _, name in pairs], at), doubts, how
 
 

@@ -37,6 +37,8 @@ FORMULA = re.compile(r'(?:"[^"]+" ?\. ?)?"([^"]+)" ?\. ?"([^"]+)"')
 BARE_FORMULA = re.compile(r"([^\W\d]+(?: [^\W\d]+)*)\.([^\W\d]+(?: [^\W\d]+)*)")
 NOTHING = "nothing"
 ORDERS, EPOCHS = ("day first", "month first"), (1900, 1904)
+# Alma's own headings of a set file.
+SET = {"username", "primary id"}
 KNOWN = ("headings", "values", "groups", "dates", "ignore")
 
 
@@ -174,8 +176,6 @@ def _ignore(page, said):
         page.refuse("ignore", ignore, 'a list is needed, such as ["notes.txt", "book.xlsx/Pivot"]')
     page.texts("ignore", *ignore)
     return tuple(ignore)
-
-SET = {"username", "primary id"}
 
 
 def words(name, mapping=Mapping()):

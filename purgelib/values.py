@@ -72,10 +72,11 @@ def dates(cells, order=None, epoch=None, as_number=None):
     read = _Dates([BLANKS.sub(" ", texts[one // 2]).strip() for one in present], many[present], order,
                   [epoch if one % 2 else None for one in present])
     values = np.array([one if isinstance(one, datetime.date) else None for one in read.found], dtype="datetime64[s]")
-    return pd.Series(values[codes]), _doubts([one if isinstance(one, str) else "" for one in read.found], codes, DATE)
+    return pd.Series(values[codes]), doubts_of([one if isinstance(one, str) else "" for one in read.found], codes, DATE)
 
 
-def _doubts(sentences, codes, kind):
+def doubts_of(sentences, codes, kind):
+    """Returns the Doubts of a column: sentences, one per distinct text ("" for none); codes: which text a row holds."""
     said = list(dict.fromkeys(one for one in sentences if one))
     if not said:
         return Doubts.none(len(codes))
@@ -220,7 +221,7 @@ def amounts(cells):
     taken = codes if len(codes) else np.zeros(0, np.int64)
     found = pd.Series(pd.arrays.FloatingArray(values[taken], np.isnan(values[taken])))
     return (found, pd.Series(pd.Categorical.from_codes(currencies.codes[taken], dtype=currencies.dtype)),
-            _doubts([one if isinstance(one, str) else "" for one in read], codes, "an amount that cannot be read"))
+            doubts_of([one if isinstance(one, str) else "" for one in read], codes, "an amount that cannot be read"))
 
 
 def _money(text):
@@ -281,4 +282,4 @@ def coded(cells, words, what):
         values = pd.array([*found, None], dtype="boolean")[codes if len(codes) else np.zeros(0, np.int64)]
     else:
         values = category(found, codes)
-    return pd.Series(values), _doubts(said, codes, "a word that is not known")
+    return pd.Series(values), doubts_of(said, codes, "a word that is not known")
