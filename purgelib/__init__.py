@@ -16,6 +16,7 @@
     lists       the lists that we write for people, as CSV that starts no formula
     exports     Analytics exports read into one checked user table; doubtful rows become named problems
     rules       why a user may go and why a user must stay: one function of the table each; the policy
+    cube        how many users there are of every combination of facets, counted once
     population  everybody, with verdict and all reasons; counts by any facets
     choice      what staff picked, as text (TOML) that runs again without a widget
     charts      pictures of a population (matplotlib)

@@ -11,17 +11,21 @@ import tomlkit
 
 from purgelib import population as populations
 from purgelib.errors import BadChoice
-from purgelib.rules import Policy
+from purgelib.rules import LATER, Policy, RULES
 from purgelib.users import key_of
 
-KNOWN = {"title", "institution", "purge_date", "policy", "tick", "keep"}
+KNOWN = {"title", "institution", "purge_date", "policy", "tick", "only", "leave_out", "keep"}
+# What a choice can be narrowed by, beside user group and year of expiry.
+FACETS = ("record_type", "account_type", "status", "campus", "years_expired", "verdict")
 
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
     """Which subsets were ticked, who is kept by name and why, the new purge date, under which policy.
 
-    ticks: (user group code, expiry year as text or "none") pairs. keep: primary ID -> reason.
+    ticks: (user group code, expiry year as text or "none") pairs. only: (one of FACETS, the values that may go) pairs;
+    a facet that is not named narrows nothing. leave_out: reasons, as in ``Population.reasons``: whoever has one is left
+    out. keep: (primary ID, reason) pairs.
     """
 
     title: str = "untitled"
@@ -30,17 +34,30 @@ class Choice:
     ticks: frozenset[tuple[str, str]] = frozenset()
     keep: tuple[tuple[str, str], ...] = ()
     institution: str = ""
+    only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    leave_out: tuple[str, ...] = ()
+
+    def combinations(self, cube, reasons):
+        """Returns a boolean array, a value per combination of a population's cube: is it ticked and not narrowed away.
+
+        reasons: those of the population, see ``Population.reasons``.
+        """
+        groups, years = (dict(map(reversed, enumerate(cube.values[name]))) for name in ("user_group", "expired"))
+        on = np.zeros((len(groups), len(years)), dtype=bool)
+        for group, year in self.ticks:
+            if group in groups and year in years:
+                on[groups[group], years[year]] = True
+        found = on[cube.codes["user_group"], cube.codes["expired"]]
+        for facet, values in self.only:
+            found &= cube.where(facet, values)
+        if self.leave_out:
+            has = np.array([not set(self.leave_out).isdisjoint(said) for said in reasons] or [False])
+            found &= ~has[cube.codes["reason"]]
+        return found
 
     def ticked(self, population):
-        """Returns a boolean array, a value per user of the population: is the user in a ticked subset."""
-        facet = population.facets
-        groups, years = facet["user_group"].cat, facet["expired"].cat
-        on = np.zeros((len(groups.categories), len(years.categories)), dtype=bool)
-        for group, year in self.ticks:
-            where = groups.categories.get_indexer([group])[0], years.categories.get_indexer([year])[0]
-            if min(where) >= 0:
-                on[where] = True
-        return on[groups.codes.to_numpy(), years.codes.to_numpy()]
+        """Returns a boolean array, a value per user of the population: is the user in what was ticked."""
+        return self.combinations(population.cube, population.reasons)[population.cube.row]
 
     def kept(self, population):
         """Returns a boolean array: is the user kept by name."""
@@ -78,8 +95,12 @@ class Choice:
         said = {"title": self.title, "institution": self.institution}
         if self.purge_date:
             said["purge_date"] = self.purge_date
+        if self.leave_out:
+            said["leave_out"] = sorted(self.leave_out)
         said["policy"] = self.policy.to_dict()
         said["tick"] = [{"user_group": group, "expired": years} for group, years in by_group.items()]
+        if self.only:
+            said["only"] = {facet: list(values) for facet, values in sorted(self.only)}
         # An empty "keep = []" would be in the way of a person who adds a [[keep]] by hand.
         if self.keep:
             said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
@@ -136,14 +157,16 @@ def from_toml(text, where="the choice"):
     if unknown := set(said) - KNOWN:
         raise BadChoice(f"{where} has {', '.join(sorted(unknown))}, which means nothing here; "
                         f"known are {', '.join(sorted(KNOWN))}.", where=where, value=sorted(unknown))
-    for name, kind in (("policy", dict), ("tick", list), ("keep", list)):
+    for name, kind in (("policy", dict), ("only", dict), ("tick", list), ("keep", list), ("leave_out", list)):
         if not isinstance(said.get(name, kind()), kind):
-            raise BadChoice(f"{where}: write [{name}] for a table, [[tick]] and [[keep]] for each entry; found "
-                            f"{said[name]!r} for {name}.", where=where, value=said[name])
+            raise BadChoice(f"{where}: write [policy] and [only] for a table, [[tick]] and [[keep]] for each entry, "
+                            f"leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
+                            value=said[name])
     return Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
                   purge_date=_date(said.get("purge_date"), where),
                   policy=Policy.from_dict(said.get("policy", {})),
                   ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
+                  only=_only(said.get("only", {}), where), leave_out=_reasons(said.get("leave_out", []), where),
                   keep=tuple(_kept(one, where) for one in said.get("keep", [])))
 
 
@@ -162,6 +185,24 @@ def _pairs(tick, where):
         raise BadChoice(f"{where}: a [[tick]] needs user_group (text in quotes, such as \"06\") and expired "
                         f"(list of years in quotes, or \"none\"); found {tick!r}.", where=where, value=tick)
     return [(group, year) for year in years]
+
+
+def _only(said, where):
+    """What a choice is narrowed to; a facet that is not known would narrow nothing, and is refused."""
+    for facet, values in said.items():
+        if facet not in FACETS or not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+            raise BadChoice(f"{where}: [only] {facet} = {values!r} means nothing here; known are {', '.join(FACETS)}, "
+                            'each with a list of texts, such as ["PUBLIC"].', where=where, value=values)
+    return tuple(sorted((facet, tuple(sorted(set(values)))) for facet, values in said.items()))
+
+
+def _reasons(said, where):
+    known = {text for one in RULES for text in (one.stays, one.unknown, f"{one.unknown}{LATER}")}
+    for text in said:
+        if text not in known:
+            raise BadChoice(f"{where}: leave_out has {text!r}, which is no reason that I know; copy it from the "
+                            "picker, or from people.reasons.", where=where, value=text)
+    return tuple(sorted(set(said)))
 
 
 def _kept(one, where):

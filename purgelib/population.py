@@ -7,10 +7,16 @@ import numpy as np
 import pandas as pd
 
 from purgelib import rules, users
+from purgelib.cube import Cube
 
 MAY_GO, CHECK, STAYS = "may go", "to be checked live", "stays"
 VERDICTS = [MAY_GO, CHECK, STAYS]
 NO_EXPIRY = "none"
+NOTHING = "expired long enough, nothing speaks against it"
+# How long ago the expiry date was, in full years: (fewer than, in words).
+AGES = ((1, "less than 1 year"), (2, "1 year"), (3, "2 years"), (5, "3 or 4 years"), (10, "5 to 9 years"),
+        (10_000, "10 years or more"))
+NOT_EXPIRED = "not expired"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,13 +44,24 @@ class Population:
     @functools.cached_property
     def facets(self):
         """Returns the facets that users can be counted and ticked by, a column each."""
-        return facets(self.table).assign(verdict=self.verdict, reason=self.reason)
+        return facets(self.table, self.as_of).assign(verdict=self.verdict, reason=self.reason)
+
+    @functools.cached_property
+    def cube(self):
+        """Returns how many users there are of each combination of facets; counted once. See ``cube.Cube``."""
+        return Cube.of(self.facets)
 
     def counts(self, *by, where=None):
-        """Counts users by facets; returns a frame with one row per combination and the column ``users``."""
-        frame = self.facets if where is None else self.facets[where]
-        found = frame.groupby(list(by or ["verdict"]), observed=True).size()
-        return found.rename("users").reset_index()
+        """Counts users by facets; returns a frame with one row per combination and the column ``users``.
+
+        where: a boolean array, a value per user: count only these.
+        """
+        return self.cube.table(*(by or ["verdict"]), users=None if where is None else self.cube.of_users(where))
+
+    @functools.cached_property
+    def reasons(self):
+        """Returns per value of the facet ``reason`` the single reasons that it joins, a tuple of tuples of texts."""
+        return tuple(() if said == NOTHING else tuple(said.split("; ")) for said in self.cube.values["reason"])
 
     @functools.cached_property
     def group_names(self):
@@ -90,7 +107,7 @@ def judge(exports, policy):
     said = rules.answers(table, policy, as_of, told=told)
     pattern, codes = _patterns(said)
     verdict = [_verdict(row) for row in pattern]
-    reason = ["; ".join(rules.reasons(row)) or "expired long enough, nothing speaks against it" for row in pattern]
+    reason = ["; ".join(rules.reasons(row)) or NOTHING for row in pattern]
     return Population(
         table, said,
         pd.Series(pd.Categorical(np.array(verdict, dtype=object)[codes], VERDICTS), table.index),
@@ -98,12 +115,36 @@ def judge(exports, policy):
         policy, as_of, exports.inputs, exports.problems)
 
 
-def facets(table):
-    """Returns what users are counted and ticked by: user_group, expired (year as text), record_type and so on."""
+def facets(table, as_of):
+    """Returns what users are counted and ticked by, a frame of categories without gaps, a row per user.
+
+    user_group, expired (the year as text, or NO_EXPIRY), years_expired (AGES in words, counted to as_of), record_type,
+    account_type, status, campus ("" where it is not known).
+    """
     year = table["expiry_date"].dt.year
-    years = year.astype("Int64").astype("str").where(year.notna(), NO_EXPIRY)
     texts = ("user_group", "record_type", "account_type", "status", "campus")
-    return pd.DataFrame({name: _with_nothing(table[name]) for name in texts} | {"expired": years.astype("category")})
+    return pd.DataFrame({name: _with_nothing(table[name]) for name in texts}
+                        | {"expired": _years(year), "years_expired": _ages(table["expiry_date"], as_of)})
+
+
+def _years(year):
+    """Years as texts in their order, users without an expiry date at the end."""
+    codes, found = pd.factorize(year, sort=True)
+    names = [*(str(int(one)) for one in found), *([NO_EXPIRY] if (codes < 0).any() else [])]
+    return pd.Categorical.from_codes(np.where(codes < 0, len(found), codes), categories=pd.Index(names, dtype="str"))
+
+
+def _ages(expiry_date, as_of):
+    """How many full years ago, by the calendar, as one of AGES; who expires on the day of the data has not expired."""
+    starts = [as_of - pd.DateOffset(years=years) for years, _ in AGES[:-1]]
+    days = expiry_date.to_numpy("datetime64[s]")
+    # From the latest to the earliest day: what lies on an anniversary has that many full years.
+    ends = np.array([as_of.to_datetime64(), *(one.to_datetime64() for one in starts)], dtype="datetime64[s]")
+    codes = (days[:, None] <= ends[None, 1:]).sum(axis=1) + 1
+    codes[days >= ends[0]] = 0
+    codes[np.isnat(days)] = len(AGES) + 1
+    names = [NOT_EXPIRED, *(said for _, said in AGES), NO_EXPIRY]
+    return pd.Categorical.from_codes(codes, categories=pd.Index(names, dtype="str"))
 
 
 def _with_nothing(column):

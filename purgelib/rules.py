@@ -86,6 +86,8 @@ class Rule:
 
 
 RULES: list[Rule] = []
+# Behind a reason that only Alma can tell.
+LATER = ": Alma will tell"
 
 
 def rule(stays, unknown, settled_live=False, fact=None):
@@ -262,5 +264,5 @@ def reasons(answer, live=False):
     asked = [(one, answer[name]) for name, one in by_name().items() if name in answer]
     stays = [one.unknown if pd.isna(said) else one.stays for one, said in asked
              if (live or not one.settled_live if pd.isna(said) else not said)]
-    later = [f"{one.unknown}: Alma will tell" for one, said in asked if pd.isna(said)]
+    later = [f"{one.unknown}{LATER}" for one, said in asked if pd.isna(said)]
     return list(dict.fromkeys(stays or later))

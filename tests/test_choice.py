@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purgelib import choice, population
+from purgelib import choice, population, rules
 from purgelib.choice import Choice
 from purgelib.errors import BadChoice
 
@@ -17,7 +17,10 @@ DAY = datetime.date(2026, 10, 1)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8).filter(lambda t: t.strip())
 CHOICES = st.builds(
     Choice, title=TEXT, purge_date=st.none() | st.dates(), policy=st.just(invented.POLICY),
-    ticks=st.frozensets(st.tuples(TEXT, TEXT), max_size=6), keep=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple))
+    ticks=st.frozensets(st.tuples(TEXT, TEXT), max_size=6), keep=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+    only=st.dictionaries(st.sampled_from(choice.FACETS), st.frozensets(TEXT, max_size=3).map(sorted).map(tuple)).map(
+        lambda said: tuple(sorted(said.items()))),
+    leave_out=st.frozensets(st.sampled_from([one.stays for one in rules.RULES]), max_size=3).map(sorted).map(tuple))
 TICK = '[[tick]]\nuser_group = "06"\nexpired = ["2019"]\n'
 
 
@@ -52,6 +55,17 @@ def test_ticking_everything_never_chooses_anybody_who_stays():
     chosen = Choice(ticks=frozenset(every)).chosen(judged)
     assert ids(chosen) == ["Goes", "Check", "Other", "Later"]
     assert not (chosen & (judged.verdict == population.STAYS).to_numpy(bool)).any()
+
+
+@pytest.mark.parametrize(("narrow", "left"), [
+    ({"only": (("record_type", ("PUBLIC",)),)}, ["Goes", "Check"]), ({"only": (("record_type", ("STAFF",)),)}, []),
+    ({"only": (("verdict", (population.MAY_GO,)),)}, ["Goes"]), ({"only": (("campus", ()),)}, []),
+    ({"only": (("years_expired", ("5 to 9 years",)), ("campus", ("",)))}, ["Goes", "Check"]),
+    ({"leave_out": ("loans not known: Alma will tell",)}, ["Goes"]), ({"leave_out": ("has loans",)}, ["Goes", "Check"]),
+])
+def test_a_choice_is_narrowed_and_never_widened(narrow, left):
+    one = Choice(ticks=frozenset({("06", "2019")}), **narrow)
+    assert ids(one.chosen(people())) == ids(choice.from_toml(one.to_toml()).chosen(people())) == left
 
 
 @pytest.mark.parametrize("tick", [("6", "2019"), ("06", "2018"), ("", "none"), ("06", ""), ("0", "2019")])
@@ -89,6 +103,8 @@ def test_the_counts_of_a_choice_add_up():
     "[[keep]]\nprimary_id = 412345\nreason = 'x'",
     "[keep]\nprimary_id = 'a'\nreason = 'x'", "keep = ['a']", "[policy]\nmax_user = 5", "[policy]\nmax_share = 10",
     "policy = 3", "[[policy]]\nmax_users = 3", "not toml", "title = 'a'\ntitle = 'b'",
+    "[only]\nrecord = ['PUBLIC']", "[only]\nstatus = 'ACTIVE'", "[only]\nstatus = [1]", "only = ['x']",
+    "leave_out = ['has loan']", "leave_out = 'has loans'", "leave_out = [3]",
 ])
 def test_a_slip_of_the_pen_is_refused_in_plain_words(slip):
     with pytest.raises(BadChoice) as refused:

@@ -15,7 +15,7 @@ TABLE = {
     "values": "problems spellings", "identifiers": "problems users", "groups": "errors problems spellings values",
     "facts": "headings identifiers spellings values", "sources": "errors forms headings sheets values",
     "exports": "errors facts headings lists people problems sources",
-    "population": "errors users exports rules", "choice": "errors users population rules",
+    "cube": "", "population": "cube errors users exports rules", "choice": "errors users population rules",
     "charts": "users population", "widgets": "users population choice errors", "guards": "errors users",
     "spellings": "", "headings": "errors spellings", "lists": "errors",
     "plan": "errors users guards choice population rules lists", "answers": "errors",
