@@ -6,12 +6,12 @@ import functools
 import numpy as np
 import pandas as pd
 
-from purgelib import rules, users
+from purgelib import expiries, rules, users
 from purgelib.cube import Cube
 
 MAY_GO, CHECK, STAYS = "may go", "to be checked live", "stays"
 VERDICTS = [MAY_GO, CHECK, STAYS]
-NO_EXPIRY = "none"
+NO_EXPIRY = expiries.NO_EXPIRY
 NOTHING = "expired long enough, nothing speaks against it"
 # How long ago the expiry date was, in full years: (fewer than, in words).
 AGES = ((1, "less than 1 year"), (2, "1 year"), (3, "2 years"), (5, "3 or 4 years"), (10, "5 to 9 years"),
@@ -51,6 +51,17 @@ class Population:
         """Returns how many users there are of each combination of facets; counted once. See ``cube.Cube``."""
         return Cube.of(self.facets)
 
+    @functools.cached_property
+    def days(self):
+        """Returns how many users there are by day of expiry, kind of purge date and verdict; counted once, a Cube.
+
+        Its facet ``long_enough`` is the verdict that a user would have if the expiry date were long enough ago.
+        """
+        pattern, codes = _patterns(self.answers.drop(columns="expired_long_enough", errors="ignore"))
+        other = np.array([VERDICTS.index(_verdict(row)) for row in pattern], dtype=np.int8)[codes]
+        return Cube.of(expiries.facets(self.table, self.as_of).assign(
+            verdict=self.verdict, long_enough=pd.Categorical.from_codes(other, VERDICTS)))
+
     def counts(self, *by, where=None):
         """Counts users by facets; returns a frame with one row per combination and the column ``users``.
 
@@ -84,6 +95,10 @@ class Population:
 
         Returns a frame with the columns reason, stay (kept by this rule first), left.
         """
+        return pd.DataFrame(self._steps, columns=["reason", "stay", "left"])
+
+    @functools.cached_property
+    def _steps(self):
         left = np.ones(len(self), dtype=bool)
         rows = [("everybody", 0, len(self))]
         for name, one in rules.by_name().items():
@@ -91,7 +106,7 @@ class Population:
                 no = ~self.answers[name].fillna(one.settled_live).to_numpy(bool)
                 rows.append((one.stays, int((left & no).sum()), int((left & ~no).sum())))
                 left &= ~no
-        return pd.DataFrame(rows, columns=["reason", "stay", "left"])
+        return rows
 
     def summary(self):
         """Says in one sentence how many may go, are to be checked live, and stay."""
