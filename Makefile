@@ -63,6 +63,8 @@ sample: env
 bench: env
 	$(PY) benchmarks/reading.py
 	$(PY) benchmarks/sandbox.py
+	$(PY) benchmarks/picking.py
+	$(PY) benchmarks/pictures.py
 
 lock: env
 	$(UV) pip compile -q --universal --python-version 3.11 --extra test --generate-hashes --no-header \

@@ -98,10 +98,11 @@ class Choice:
         if self.leave_out:
             said["leave_out"] = sorted(self.leave_out)
         said["policy"] = self.policy.to_dict()
-        said["tick"] = [{"user_group": group, "expired": years} for group, years in by_group.items()]
+        # An empty "tick = []" would be in the way of a person who adds a [[tick]] by hand.
+        if by_group:
+            said["tick"] = [{"user_group": group, "expired": years} for group, years in by_group.items()]
         if self.only:
             said["only"] = {facet: list(values) for facet, values in sorted(self.only)}
-        # An empty "keep = []" would be in the way of a person who adds a [[keep]] by hand.
         if self.keep:
             said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
         return tomlkit.dumps(said)

@@ -57,6 +57,10 @@ def test_ticking_everything_never_chooses_anybody_who_stays():
     assert not (chosen & (judged.verdict == population.STAYS).to_numpy(bool)).any()
 
 
+def test_a_choice_without_ticks_takes_one_by_hand():
+    assert choice.from_toml(Choice().to_toml() + TICK).ticks == {("06", "2019")}
+
+
 @pytest.mark.parametrize(("narrow", "left"), [
     ({"only": (("record_type", ("PUBLIC",)),)}, ["Goes", "Check"]), ({"only": (("record_type", ("STAFF",)),)}, []),
     ({"only": (("verdict", (population.MAY_GO,)),)}, ["Goes"]), ({"only": (("campus", ()),)}, []),

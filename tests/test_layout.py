@@ -15,12 +15,16 @@ TABLE = {
     "values": "problems spellings", "identifiers": "problems users", "groups": "errors problems spellings values",
     "facts": "headings identifiers spellings values", "sources": "errors forms headings sheets values",
     "exports": "errors facts headings lists people problems sources",
-    "cube": "", "population": "cube errors users exports rules", "choice": "errors users population rules",
-    "charts": "users population", "widgets": "users population choice errors", "guards": "errors users",
+    "cube": "", "population": "cube errors expiries users exports rules", "choice": "errors users population rules",
+    "expiries": "", "oddities": "expiries population", "changes": "lists plan population users",
+    "guards": "errors users",
     "spellings": "", "headings": "errors spellings", "lists": "errors",
     "plan": "errors users guards choice population rules lists", "answers": "errors",
     "alma": "errors answers keys", "keys": "errors", "analytics": "errors forms",
     "journal": "errors users",
+    "review": "errors users choice problems returned reviewbook", "reviewbook": "",
+    "returned": "errors users forms values reviewbook",
+    "samples": "errors users choice forms identifiers lists",
     "update": "errors users rules guards plan alma journal",
     "jobs": "errors users rules guards plan alma journal update",
     "restore": "errors users rules guards plan alma journal update", "report": "errors users plan journal lists",
@@ -61,7 +65,10 @@ def test_imports_point_one_way(path):
     assert ours(path) <= set(TABLE[path.stem].split())
 
 
-@pytest.mark.parametrize(("room", "may"), [("sandbox", {"sandbox"}), ("forms", {"forms", "errors", "sheets"})])
+@pytest.mark.parametrize(("room", "may"), [
+    ("sandbox", {"sandbox"}), ("forms", {"forms", "errors", "sheets"}),
+    ("charts", {"charts", "expiries", "population"}),
+    ("widgets", {"widgets", "errors", "users", "rules", "population", "choice"})])
 def test_a_package_within_ours_imports_only_what_it_may(room, may):
     for path in (ROOT / room).rglob("*.py"):
         assert ours(path) <= may, path.name
@@ -69,8 +76,17 @@ def test_a_package_within_ours_imports_only_what_it_may(room, may):
 
 @pytest.mark.parametrize(("package", "rooms"), ONLY.items())
 def test_heavy_packages_live_in_one_room(package, rooms):
-    found = {path.stem for path in MODULES if any(name.split(".")[0] == package for name in imported(path))}
+    found = {room(path) for path in EVERYWHERE if any(name.split(".")[0] == package for name in imported(path))}
     assert found <= rooms
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("name", ["state", "counting", "subsets"])
+def test_what_widgets_share_needs_no_widget(name):
+    assert not {one.split(".")[0] for one in imported(ROOT / "widgets" / f"{name}.py")} & {"anywidget", "ipywidgets"}
 
 
 @pytest.mark.parametrize("path", EVERYWHERE, ids=lambda p: p.stem)
@@ -112,7 +128,7 @@ def test_verbs_that_touch_alma_say_so(name):
 def test_the_map_names_every_module_once():
     said = [line.split()[0] for line in ast.get_docstring(ast.parse((ROOT / "__init__.py").read_text())).splitlines()
             if line.startswith("    ")]
-    rooms = {path.stem for path in MODULES} | {"sandbox", "forms"}
+    rooms = {path.stem for path in MODULES} | {"sandbox", "forms", "widgets", "charts"}
     assert sorted(said) == sorted(rooms - {"__init__", "__main__"})
 
 

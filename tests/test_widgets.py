@@ -1,14 +1,17 @@
 """Ticks become a choice and back; every number shown is the one that the choice itself counts."""
 
 import datetime
+import json
 import threading
 
+import numpy as np
 import pandas as pd
 import pytest
-import traitlets
 from invented import people, POLICY, row
 
 from purgelib import choice, errors, guards, widgets
+from purgelib.widgets import picker as pickers
+from purgelib.widgets.state import Picking
 
 
 def crowd():
@@ -29,45 +32,99 @@ def picked(**changes):
     return choice.Choice(policy=POLICY, **changes)
 
 
-def counted(picker):
-    """The numbers of the status line, in the order of Choice.counts."""
-    n = picker.choice.counts(PEOPLE).set_index("verdict")["users"]
-    status = picker.state["status"]
-    assert status.startswith(f"{n['ticked in all']:,} ticked: {n['may go']:,} may go, "
-                             f"{n['to be checked live']:,} to be checked live, {n['stays']:,} stay all the same")
-    assert status.endswith(f", {n['kept by name']:,} kept by name")
-    return n
+@pytest.fixture(autouse=True)
+def a_new_kernel(monkeypatch):
+    """Each test is a kernel of its own: no picker was shown before."""
+    monkeypatch.setattr(pickers, "_OPEN", [])
+
+
+def ask(picker, do, **message):
+    """What the page sends."""
+    picker._hear(picker, {"do": do, "who": "page", "number": 1, **message}, [])
+    return picker
 
 
 def click(picker, *cells):
-    ticks = list(picker.ticks)
+    width = len(picker.table["years"])
     for row_, column in cells:
-        at = row_ * len(picker.table["years"]) + column
-        ticks[at] = "0" if ticks[at] == "1" else "1"
-    picker.ticks = "".join(ticks)
+        ask(picker, "tick", row=row_, column=column, on=picker.ticks[row_ * width + column] == "0")
+
+
+def place(picker, facet, words):
+    """Where a facet's value stands in the page."""
+    return next(one for one in picker.table["facets"] if one["facet"] == facet)["values"].index(words)
+
+
+def narrow(picker, facet, words, on=False):
+    return ask(picker, "narrow", facet=facet, value=place(picker, facet, words), on=on)
+
+
+def counted(picker, folk=PEOPLE):
+    """The totals that the page shows are those of Choice.counts, in every form."""
+    n = picker.choice.counts(folk).set_index("verdict")["users"]
+    assert picker.counts["totals"] == [n["ticked in all"], n["may go"], n["to be checked live"], n["stays"],
+                                       n["kept by name"]]
+    assert picker.sentence.startswith(f"{n['ticked in all']:,} ticked: {n['may go']:,} may go, "
+                                      f"{n['to be checked live']:,} to be checked live, {n['stays']:,} stay all")
+    assert picker.counts["all"] == sum(picker.counts["groups"]) == sum(picker.counts["years"]) == n["ticked in all"]
+    return n
+
+
+def mixed():
+    """Users of several record types, campuses, verdicts and reasons."""
+    dice = np.random.default_rng(5)
+    some = [dice.choice(["PUBLIC", "STAFF"], 200), dice.choice(["MAIN", "LAKE", ""], 200), dice.integers(0, 3, 200)]
+    return people(*(row(primary_id=f"{i:04}", record_type=str(kind), campus=str(campus), user_group=f"0{i % 3}",
+                        status="ACTIVE" if i % 4 else "INACTIVE", fees=[0.0, 5.0, None][fees],
+                        requests=None if i % 6 == 0 else int(i % 9 == 0),
+                        expiry_date=pd.Timestamp(f"{2012 + i % 12}-06-30"))
+                    for i, (kind, campus, fees) in enumerate(zip(*some, strict=True))))
+
+
+MIXED = mixed()
+FULL = picked(title="Graduates", purge_date=datetime.date(2026, 10, 1), keep=(("0003", "thesis"), ("x", "gone")),
+              ticks=frozenset({("00", "2018"), ("01", "none"), ("99", "2018"), ("00", "1850"), ("02", "2014")}),
+              only=(("campus", ("", "MAIN", "nowhere")), ("record_type", ("PUBLIC",))),
+              leave_out=("owes fees", "requests not known: Alma will tell"))
 
 
 def test_what_was_chosen_comes_back():
-    wanted = picked(title="Graduates", purge_date=datetime.date(2026, 10, 1), keep=(("00003", "thesis"), ("x", "gone")),
-                    ticks=frozenset({("00", "2018"), ("01", "none"), ("99", "2018"), ("00", "1850")}))
-    picker = widgets.choose(PEOPLE, wanted)
-    assert picker.choice == wanted
-    assert choice.from_toml(picker.text) == wanted == choice.from_toml(picker.state["text"])
+    picker = widgets.choose(MIXED, FULL)
+    assert picker.choice == FULL
+    assert choice.from_toml(picker.text) == FULL == choice.from_toml(picker.toml["text"])
 
 
-def test_ticks_that_nobody_is_in_are_kept_and_named():
-    picker = widgets.choose(PEOPLE, picked(ticks=frozenset({("99", "2018"), ("00", "next year")})))
-    assert "nobody is in them now: 00 next year, 99 expired 2018" in picker.state["notes"][0]
+def test_widget_to_text_to_widget_gives_the_same_ticks():
+    picker = widgets.choose(MIXED)
+    click(picker, (0, 2), (1, 3))
+    narrow(picker, "campus", "LAKE")
+    narrow(picker, "verdict", "stays")
+    reason = picker.picking.counting.singles.index("requests not known: Alma will tell")
+    ask(picker, "leave_out", reason=reason, on=True)
+    ask(picker, "keep", primary_id="0009", reason="thesis")
+    again = widgets.choose(MIXED, picked())
+    ask(again, "use", text=picker.text)
+    for name in ("ticks", "counts"):
+        assert getattr(again, name) == getattr(picker, name)
+    assert again.choice == picker.choice == choice.from_toml(picker.text)
+    counted(picker, MIXED)
+
+
+def test_what_nobody_here_has_is_kept_and_named():
+    picker = widgets.choose(MIXED, FULL)
+    said = "\n".join(picker.words["notes"])
+    assert "nobody is in them now: 00 expired 1850, 01 without an expiry date, 99 expired 2018. They stay" in said
+    assert "allows campus nowhere" in said and "nobody has the primary ID x" in said
     click(picker, (1, 1))
-    assert ("99", "2018") in picker.choice.ticks
+    narrow(picker, "campus", "LAKE", on=True)
+    assert ("99", "2018") in picker.choice.ticks and ("x", "gone") in picker.choice.keep
 
 
 @pytest.mark.parametrize("cells", [[], [(0, 0)], [(0, 0), (1, 1), (2, 3)], EVERY])
-def test_the_status_counts_as_the_choice_counts(cells):
+def test_the_totals_count_as_the_choice_counts(cells):
     picker = widgets.choose(PEOPLE)
     click(picker, *cells)
-    n = counted(picker)
-    assert picker.state["all"] == n["ticked in all"] == sum(picker.state["groups"]) == sum(picker.state["years"])
+    counted(picker)
     picker.keep("00003", "thesis")
     picker.keep("00012", "owes us a book")
     counted(picker)
@@ -83,19 +140,70 @@ def test_every_cell_counts_on_its_own():
             click(picker, (g, y))
 
 
+def test_rows_columns_and_everything_are_ticked_at_once():
+    picker = ask(widgets.choose(PEOPLE), "tick", row=1, column=None, on=True)
+    assert {group for group, _ in picker.choice.ticks} == {"01"}
+    assert picker.counts["all"] == 20 and len(picker.choice.ticks) == 2
+    ask(picker, "tick", row=None, column=0, on=True)
+    assert ("00", "2018") in picker.choice.ticks and len(picker.choice.ticks) == 3
+    assert counted(ask(picker, "tick", row=None, column=None, on=True))["ticked in all"] == len(PEOPLE)
+    assert ask(picker, "tick", row=None, column=None, on=False).choice.ticks == frozenset()
+
+
+def test_each_facet_counts_the_ticked_users_after_every_step():
+    picker = ask(widgets.choose(MIXED), "tick", row=None, column=None, on=True)
+    for step in (lambda: narrow(picker, "campus", "MAIN"), lambda: narrow(picker, "record_type", "Staff"),
+                 lambda: ask(picker, "tick", row=1, column=None, on=False), lambda: picker.keep("0009", "thesis"),
+                 lambda: ask(picker, "undo"), lambda: narrow(picker, "verdict", "stays")):
+        step()
+        counted(picker, MIXED)
+        ticked = picker.choice.ticked(MIXED)
+        for facet, (on, users, left_out) in picker.counts["facets"].items():
+            values = MIXED.cube.values[facet]
+            assert users == [int((ticked & (MIXED.facets[facet] == one)).sum()) for one in values]
+            for at, one in enumerate(values):
+                if on[at]:
+                    assert left_out[at] == 0
+                else:
+                    wider = Picking(MIXED, picker.choice)
+                    wider.narrow(facet, {one, *dict(picker.choice.only)[facet]})
+                    assert left_out[at] == wider.counts.all - picker.counts["all"]
+
+
+def test_all_values_ticked_narrow_nothing():
+    picker = narrow(widgets.choose(MIXED), "campus", "LAKE")
+    assert picker.choice.only == (("campus", ("", "MAIN")),)
+    assert narrow(picker, "campus", "LAKE", on=True).choice.only == ()
+    assert ask(picker, "narrow", facet="campus", value=None, on=False).choice.only == (("campus", ()),)
+    assert choice.from_toml(picker.text) == picker.choice
+    assert ask(picker, "narrow", facet="campus", value=None, on=True).choice.only == ()
+
+
+def test_who_is_left_out_for_a_reason_is_counted():
+    picker = ask(widgets.choose(MIXED), "tick", row=None, column=None, on=True)
+    reason = picker.picking.counting.singles.index("requests not known: Alma will tell")
+    before, having = picker.counts["all"], picker.counts["reasons"][1][reason]
+    ask(picker, "leave_out", reason=reason, on=True)
+    out, ticked, spared = (numbers[reason] for numbers in picker.counts["reasons"])
+    assert out and ticked == 0 and spared == having == before - picker.counts["all"] > 0
+    counted(picker, MIXED)
+    assert ask(picker, "leave_out", reason=reason, on=False).counts["all"] == before
+
+
 def test_why_ticked_users_stay_is_said_by_single_reason():
     folk = people(row(primary_id="1", loans=1), row(primary_id="2", loans=1, fees=3.0),
                   row(primary_id="3", requests=None))
     picker = widgets.choose(folk, picked(ticks=frozenset({("06", "2019")})))
-    assert "2 stay all the same (has loans: 2, owes fees: 1)" in picker.state["status"]
+    assert "2 stay all the same (has loans: 2, owes fees: 1)" in picker.sentence
+    assert picker.counts["why"] == [["has loans", 2], ["owes fees", 1]]
     picker.keep("2", "pays tomorrow")
-    assert "1 stay all the same (has loans: 1), 1 kept by name" in picker.state["status"]
+    assert "1 stay all the same (has loans: 1), 1 kept by name" in picker.sentence
 
 
 def test_without_a_choice_the_policy_of_the_population_holds():
     assert widgets.choose(PEOPLE).choice == choice.Choice(policy=PEOPLE.policy)
     other = choice.Choice(policy=choice.Policy(expired_for_days=9))
-    assert "another policy" in widgets.choose(PEOPLE, other).state["notes"][0]
+    assert "another policy" in widgets.choose(PEOPLE, other).words["notes"][0]
 
 
 @pytest.mark.parametrize("primary_id, reason, said", [
@@ -105,27 +213,132 @@ def test_keeping_is_refused_in_plain_words(primary_id, reason, said):
     picker = widgets.choose(PEOPLE)
     with pytest.raises(errors.BadChoice, match=said):
         picker.keep(primary_id, reason)
-    picker._hear(picker, {"do": "keep", "primary_id": primary_id, "reason": reason}, [])
-    assert said in picker.state["said"]["text"] and not picker.state["said"]["good"]
+    ask(picker, "keep", primary_id=primary_id, reason=reason)
+    assert said in picker.said["text"] and not picker.said["good"]
     assert picker.choice.keep == ()
+
+
+def test_of_many_to_keep_none_is_kept_if_one_is_unknown_and_all_unknown_are_named():
+    picking = Picking(PEOPLE, picked())
+    with pytest.raises(errors.BadChoice, match="2 primary IDs: nobody, else") as refused:
+        picking.keep(["00003", "nobody", "00004", "else"], "thesis")
+    assert refused.value.value == ["nobody", "else"] and picking.choice.keep == () and not picking.can_undo
+    picking.keep([" 00003", "00004 "], "thesis")
+    picking.keep(["00003"], "another reason")
+    assert picking.choice.keep == (("00004", "thesis"), ("00003", "another reason"))
+    picking.release(["00003", "00004"])
+    assert picking.choice.keep == ()
 
 
 def test_keeping_and_releasing_from_the_page():
     picker = widgets.choose(PEOPLE)
-    picker._hear(picker, {"do": "keep", "primary_id": " 00003 ", "reason": "thesis"}, [])
+    ask(picker, "keep", primary_id=" 00003 ", reason="thesis")
     assert picker.choice.keep == (("00003", "thesis"),)
-    assert picker.state["kept"] == [{"primary_id": "00003", "name": "Ada Example", "reason": "thesis",
+    assert picker.words["kept"] == [{"primary_id": "00003", "name": "Ada Example", "reason": "thesis",
                                      "about": "00 Group 0, expired 2018, not ticked"}]
-    picker._hear(picker, {"do": "release", "primary_id": "00003"}, [])
-    assert picker.choice.keep == () and picker.state["kept"] == []
+    ask(picker, "release", primary_id="00003")
+    assert picker.choice.keep == () and picker.words["kept"] == []
 
 
-def test_ticks_that_do_not_fit_the_table_are_refused():
+def test_every_step_can_be_undone_and_taken_again():
+    picking = Picking(MIXED, FULL)
+    steps = [lambda: picking.tick({("00", "2014")}), lambda: picking.narrow("status", ["ACTIVE"]),
+             lambda: picking.leave_out("has loans"), lambda: picking.keep(["0007"], "thesis"),
+             lambda: picking.release(["0003"]), lambda: picking.set_ticks(frozenset()),
+             lambda: picking.replace(picked(title="Other")), picking.start_over]
+    seen = [picking.choice]
+    for step in steps:
+        step()
+        seen.append(picking.choice)
+    assert len({one.to_toml() for one in seen[:-1]}) == len(seen) - 1
+    for expected in reversed(seen[:-1]):
+        picking.undo()
+        assert picking.choice == expected
+    assert not picking.can_undo
+    for expected in seen[1:]:
+        picking.redo()
+        assert picking.choice == expected
+    picking.undo()
+    picking.tick({("01", "2015")})
+    assert not picking.can_redo
+
+
+def test_what_changes_nothing_is_no_step():
+    picking = Picking(PEOPLE, picked())
+    picking.tick([], on=True)
+    picking.narrow("status", None)
+    picking.release(["00003"])
+    picking.undo()
+    assert not picking.can_undo and not picking.can_redo
+
+
+def test_a_watcher_that_fails_stops_no_other(caplog):
+    picking, told = Picking(PEOPLE, picked()), []
+    picking.watch(lambda: 1 / 0)
+    picking.watch(lambda: told.append(picking.choice.ticks))
+    picking.tick({("00", "2018")})
+    assert told == [frozenset({("00", "2018")})] and "ZeroDivisionError" in caplog.text
+
+
+def test_the_edited_text_is_used_in_one_step():
+    picker = widgets.choose(PEOPLE, picked(ticks=frozenset({("01", "none")})))
+    ask(picker, "use", text=picker.text + '\n[[tick]]\nuser_group = "00"\nexpired = ["2018"]\n')
+    assert picker.said["good"] and picker.choice.ticks == {("01", "none"), ("00", "2018")}
+    counted(picker)
+    assert ask(picker, "undo").choice.ticks == {("01", "none")}
+
+
+@pytest.mark.parametrize(("text", "line", "said"), [
+    ('title = "x"\ntick = [', 2, "not TOML"), ('title = "x"\n\n[policy]\nfee = 3', 4, "no setting fee"),
+    ('colour = "red"', 1, "means nothing"),
+    ('title = "x"\n[[tick]]\nuser_group = 6\nexpired = ["2018"]', 3, "text in quo"),
+    ('leave_out = [\n"has loans",\n"is tall"]', 3, "no reason"), ('[only]\nheight = ["tall"]', 2, "means nothing")])
+def test_a_text_that_is_not_understood_is_refused_with_its_line(text, line, said):
     picker = widgets.choose(PEOPLE)
-    for nonsense in ("1", "x" * len(picker.ticks)):
-        with pytest.raises(traitlets.TraitError):
-            picker.ticks = nonsense
-    assert picker.choice.ticks == frozenset()
+    ask(picker, "use", text=text)
+    assert not picker.said["good"] and said in picker.said["text"] and picker.said["line"] == line
+    assert picker.choice == picked()
+
+
+def test_a_cell_that_is_run_again_goes_on_and_says_so():
+    start = picked(ticks=frozenset({("00", "2018")}))
+    first = widgets.choose(PEOPLE, start)
+    assert not first.words["continued"]
+    click(first, (1, 1))
+    first.keep("00003", "thesis")
+    again = widgets.choose(PEOPLE, picked(ticks=frozenset({("00", "2018")})))
+    assert again.choice == first.choice and again.words["continued"] and again.words["changed"]
+    ask(again, "start_over")
+    assert again.choice == start and not again.words["continued"]
+    assert ask(again, "undo").choice.keep == (("00003", "thesis"),)
+
+
+def test_a_cell_that_is_run_again_after_saving_goes_on_too():
+    first = widgets.choose(PEOPLE, picked())
+    click(first, (1, 1))
+    saved = first.choice
+    first.keep("00003", "thesis")
+    again = widgets.choose(PEOPLE, saved)
+    assert again.choice.keep == (("00003", "thesis"),)
+    assert ask(again, "start_over").choice == saved
+
+
+def test_another_population_is_counted_anew_with_what_was_ticked():
+    first = widgets.choose(PEOPLE, picked())
+    click(first, (1, 1))
+    newer = crowd()
+    again = widgets.choose(newer, picked())
+    assert again is not first and again.picking.population is newer and again.choice == first.choice
+    assert first.comm is None and again.words["continued"]
+    ask(again, "undo")
+    assert again.choice == picked()
+
+
+def test_a_choice_that_was_never_shown_starts_fresh():
+    first = widgets.choose(PEOPLE, picked())
+    click(first, (1, 1))
+    other = widgets.choose(PEOPLE, picked(title="Another run"))
+    assert other.choice == picked(title="Another run") and not other.words["continued"]
 
 
 def test_clicks_from_two_threads_leave_a_state_that_fits():
@@ -141,15 +354,31 @@ def test_clicks_from_two_threads_leave_a_state_that_fits():
     counted(picker)
 
 
+def test_nothing_that_crosses_the_wire_is_large():
+    dice = np.random.default_rng(3)
+    rows = [row(primary_id=f"{i:05}", user_group=f"{i % 60:02}", expiry_date=pd.Timestamp(f"{1960 + i // 60}-06-30"),
+                campus=f"C{dice.integers(60)}") for i in range(3600)]
+    picker = widgets.choose(people(*rows))
+    ask(picker, "tick", row=None, column=None, on=True)
+    picker.picking.keep([f"{i:05}" for i in range(3600)], "a reason of some length, as people write them " * 3)
+    sent = {name: len(json.dumps(getattr(picker, name))) for name in ("table", "ticks", "counts", "words", "toml")}
+    assert sum(sent.values()) < 500_000, sent
+    # A text that is too long for the page is cut there, and nowhere else; what is cut cannot be used.
+    assert not picker.toml["whole"] and len(picker.words["kept"]) + picker.words["more_kept"] == 3600
+    assert len(choice.from_toml(picker.text).keep) == 3600
+
+
 def test_the_static_twin_shows_the_same_state_and_escapes_everything():
     nasty = "<img src=x onerror=alert(1)>"
-    folk = people(row(primary_id=nasty, user_group=nasty, group_name=nasty), row(primary_id="2", loans=1))
-    picker = widgets.choose(folk, picked(ticks=frozenset({(nasty, "2019")})))
+    folk = people(row(primary_id=nasty, user_group=nasty, group_name=nasty, campus=nasty),
+                  row(primary_id="2", loans=1, requests=None))
+    picker = widgets.choose(folk, picked(ticks=frozenset({(nasty, "2019")}), title=nasty, only=(("campus", (nasty,)),)))
     picker.keep(nasty, nasty)
     twin = picker._repr_mimebundle_()[0]["text/html"]
     assert "<img" not in twin and "&lt;img" in twin
-    assert "<td>☑ 1</td>" in twin and "<td>☐ 1 all stay</td>" in twin
-    assert picker.state["status"] in twin
+    assert "<td>☑&nbsp;1</td>" in twin and "<td>☐&nbsp;1 all&nbsp;stay</td>" in twin
+    assert picker.sentence in twin and "☐ not known 0" in twin and "Record type: ☑ Public 1" in twin
+    assert "[[tick]]" in twin
     assert "application/vnd.jupyter.widget-view+json" in picker._repr_mimebundle_()[0]
 
 
@@ -157,7 +386,7 @@ def test_a_population_of_nobody_can_be_shown():
     nobody = people(*[row()])
     picker = widgets.choose(type(nobody)(nobody.table[:0], nobody.answers[:0], nobody.verdict[:0], nobody.reason[:0],
                                          nobody.policy, nobody.as_of))
-    assert picker.state["all"] == 0 and picker.choice.ticks == frozenset()
+    assert picker.counts["all"] == 0 and picker.choice.ticks == frozenset() and picker._repr_mimebundle_()
 
 
 @pytest.mark.parametrize("typed", ["Example University 1234", "example  university 1,234", "Example University 1235",

@@ -1,16 +1,4 @@
-// The page's half of widgets.Picker: draws the table, sends ticks, shows what the kernel counted. It counts nobody.
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in made && typeof value !== "string") made[name] = value;
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-const number = (n) => n.toLocaleString("en-GB");
+// The table of user group by year of expiry: its boxes, its counts, the keys that move inside it.
 
 function inWords([users, may, check]) {
   const stay = users - may - check;
@@ -75,9 +63,8 @@ function drawCell(group, year, cell, boxes, row, column) {
     element("span", { class: "purge-short" }, inShort(cell)), strip(cell)], boxes, row, column));
 }
 
-// Ticks as a text of 0 and 1, a letter per cell; whole rows and columns leave cells without users alone.
-function ticking(model, boxes, send) {
-  const { cells, years } = model.get("table");
+// Shows the ticks, a text with a 1 or 0 per cell; whole rows and columns leave cells without users alone.
+function showingTicks({ cells, years }, boxes) {
   const at = (row, column) => (row - 1) * years.length + column - 1;
   const covered = boxes.map((line) => line.map(() => []));
   cells.forEach((line, g) => line.forEach((cell, y) => {
@@ -85,8 +72,7 @@ function ticking(model, boxes, send) {
     if (cell[0]) for (const [row, column] of places) covered[row][column].push(at(g + 1, y + 1));
   }));
   let shown = null;
-  const show = () => {
-    const ticks = model.get("ticks");
+  const show = (ticks) => {
     if (ticks === shown) return;
     shown = ticks;
     boxes.forEach((line, row) => line.forEach((box, column) => {
@@ -97,10 +83,11 @@ function ticking(model, boxes, send) {
       if (row && column) box.closest("td").classList.toggle("purge-on", box.checked);
     }));
   };
+  // At once, before the kernel has answered: a click must be seen.
   const change = (box) => {
-    const ticks = [...model.get("ticks")];
+    const ticks = [...shown];
     for (const cell of covered[+box.dataset.row][+box.dataset.column]) ticks[cell] = box.checked ? "1" : "0";
-    send(ticks.join(""));
+    show(ticks.join(""));
   };
   return { show, change };
 }
@@ -140,108 +127,3 @@ function reach(grid, box) {
   box.focus({ preventScroll: true });
   box.closest("th, td").scrollIntoView({ block: "nearest", inline: "nearest" });
 }
-
-function keepForm(model) {
-  const id = element("input", { type: "text", size: "18", autocomplete: "off", spellcheck: "false" });
-  const reason = element("input", { type: "text", size: "36", autocomplete: "off" });
-  const form = element("form", { class: "purge-keep" }, element("label", {}, "Primary ID", id),
-    element("label", {}, "Reason", reason), element("button", { type: "submit" }, "Keep this user"));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    model.send({ do: "keep", primary_id: id.value, reason: reason.value });
-  });
-  const empty = () => { id.value = reason.value = ""; };
-  return { form, empty, focus: () => id.focus() };
-}
-
-function keptList(model, place, kept) {
-  place.list.replaceChildren(...kept.map((one) => {
-    const label = `Remove ${one.primary_id} from those kept`;
-    const drop = element("button", { type: "button", "aria-label": label }, "Remove");
-    drop.addEventListener("click", () => {
-      place.asked = "release";
-      model.send({ do: "release", primary_id: one.primary_id });
-    });
-    const who = element("b", {}, one.primary_id);
-    return element("li", {}, who, ` ${one.name} (${one.about}): ${one.reason} `, drop);
-  }));
-}
-
-// Everything that the kernel says, put where it belongs; until it has counted the present ticks, nothing.
-function drawState(model, place, form) {
-  const state = model.get("state");
-  const waiting = state.ticks !== model.get("ticks");
-  place.root.setAttribute("aria-busy", String(waiting));
-  if (waiting) return;
-  write(place.status, `${state.status}.`);
-  place.table.querySelectorAll("tbody .purge-total").forEach((cell, g) => write(cell, number(state.groups[g])));
-  place.table.querySelectorAll("tfoot .purge-total").forEach((cell, y) =>
-    write(cell, number([...state.years, state.all][y])));
-  place.notes.replaceChildren(...state.notes.map((note) => element("p", {}, note)));
-  const count = state.kept.length;
-  write(place.keptTitle, count ? `Kept by name: ${number(count)}` : "Nobody is kept by name.");
-  keptList(model, place, state.kept);
-  drawAnswer(state.said, place, form);
-  write(place.toml, state.text);
-}
-
-function drawAnswer(said, place, form) {
-  if (said.number === place.heard) return;
-  write(place.said, said.text);
-  place.said.classList.toggle("purge-refused", !said.good);
-  if (place.asked === "keep" && said.good) form.empty();
-  if (place.asked) form.focus();
-  place.heard = said.number;
-  place.asked = "";
-}
-
-// Text that is the same must not be read out again.
-function write(place, text) {
-  if (place.textContent !== text) place.textContent = text;
-}
-
-function build(model, boxes, form) {
-  const place = {
-    table: drawTable(model.get("table"), boxes), heard: -1, asked: "",
-    status: element("div", { class: "purge-status", role: "status", "aria-live": "polite" }),
-    notes: element("div", { class: "purge-notes" }), toml: element("pre", { tabindex: "0" }),
-    keptTitle: element("div"),
-    list: element("ul"), said: element("div", { class: "purge-said", role: "status", "aria-live": "polite" }),
-  };
-  form.form.addEventListener("submit", () => { place.asked = "keep"; });
-  const legend = element("p", { class: "purge-legend" },
-    "Tick whom you want to purge. Each cell: how many users; below, how many ",
-    element("span", { class: "purge-key purge-may" }), "may go + ",
-    element("span", { class: "purge-key purge-check" }), "are to be checked live in Alma first. The others ",
-    element("span", { class: "purge-key purge-rest" }), "stay, ticked or not.");
-  place.root = element("div", { class: "purge-picker", "data-lm-suppress-shortcuts": "true" }, legend,
-    element("div", { class: "purge-scroll" }, place.table), place.status, place.notes,
-    element("fieldset", {}, element("legend", {}, "Keep a user, though ticked"), form.form, place.said, place.keptTitle,
-      place.list),
-    element("details", {}, element("summary", {}, "The choice as text"), place.toml));
-  return place;
-}
-
-function render({ model, el }) {
-  const boxes = [];
-  const form = keepForm(model);
-  const place = build(model, boxes, form);
-  const ticks = ticking(model, boxes, (text) => {
-    model.set("ticks", text);
-    model.save_changes();
-  });
-  const draw = () => {
-    ticks.show();
-    drawState(model, place, form);
-  };
-  place.table.addEventListener("change", (event) => ticks.change(event.target));
-  moving(place.table, boxes);
-  // Else the notebook takes arrow keys and letters for its own commands.
-  place.root.addEventListener("keydown", (event) => event.stopPropagation());
-  model.on("change:ticks change:state", draw);
-  el.append(place.root);
-  draw();
-  return () => model.off("change:ticks change:state", draw);
-}
-
-export default { render };

@@ -1,0 +1,34 @@
+"""Choosing with the mouse or the keyboard; what comes out is a choice, which is text.
+
+``choose``: a table of user group by year of expiry whose cells are ticked, with facets beside it. ``confirmation``: the
+box in which a person types what a purge asks for. Each has a static twin, for notebooks that are executed, exported or
+read on GitHub.
+
+    state       what all widgets of a notebook share: the choice as it is now, its undo, its numbers
+    counting    what a choice means in numbers, added up from the cube of counts
+    subsets     the table of subsets and the facets, as the page draws them
+    picker      the widget that ``choose`` shows
+    confirming  the widget that ``confirmation`` shows
+    faults      the line of an edited text at which a fault is
+    twin        the picker without any script
+    page        JavaScript and style sheets, put together
+"""
+
+from purgelib import choice as choices
+from purgelib.widgets.confirming import Confirmation
+from purgelib.widgets.picker import shown
+
+__all__ = ["choose", "confirmation"]
+
+
+def choose(population, choice=None):
+    """Shows the population as a table to tick, starting from a choice; returns a Picker. Only reads.
+
+    A cell that is run again goes on with what was ticked since, and says so; a new kernel starts from the choice.
+    """
+    return shown(population, choice or choices.Choice(policy=population.policy))
+
+
+def confirmation(wanted, prefilled=""):
+    """Shows a box in which a person types what ``guards.to_be_typed`` wants; its ``typed`` says what stands there."""
+    return Confirmation(wanted, prefilled)

@@ -1,0 +1,222 @@
+"""What all widgets of one notebook share: the choice as it is now, its undo, its numbers. No widget in here."""
+
+import dataclasses
+import functools
+import logging
+import threading
+
+import numpy as np
+
+from purgelib.errors import BadChoice
+from purgelib.users import key_of
+from purgelib.widgets.counting import Counting
+from purgelib.widgets.subsets import Subsets
+
+STEPS = 200  # that can be undone
+NAMED = 3  # of ticks, values and users that are not in the exports, no more are named in a sentence
+
+
+class Picking:
+    """A choice that is being made: every change is one step that can be undone, and all who watch are told.
+
+    population: whom it is about. choice: a whole Choice, at any time. start: the choice it began with.
+    lock: held during each change, as JupyterLab may handle a click in another thread, beside a running cell.
+    """
+
+    def __init__(self, population, choice):
+        self.population, self.choice, self.start = population, choice, choice
+        self.lock = threading.RLock()
+        self.continued = False
+        self._past, self._future, self._watching = [], [], []
+        self._rows, self._counted = {}, (None, None)
+
+    @functools.cached_property
+    def subsets(self):
+        """The table of user group by year of expiry; made once."""
+        return Subsets(self.population)
+
+    @functools.cached_property
+    def counting(self):
+        """What the numbers are added up from; made once."""
+        return Counting(self.population)
+
+    @property
+    def counts(self):
+        """What the choice means now in numbers, see ``counting.Counts``."""
+        with self.lock:
+            if self._counted[0] is not self.choice:
+                self._counted = self.choice, self.counting.of(self.choice, self.kept_rows())
+            return self._counted[1]
+
+    def watch(self, function):
+        """Has a function called after each change; an exception in it is logged and stops nobody else."""
+        self._watching.append(function)
+
+    def unwatch(self, function):
+        """No longer calls that function."""
+        self._watching = [one for one in self._watching if one != function]
+
+    # What can be done, each one step.
+
+    def tick(self, pairs, on=True):
+        """Ticks, or unticks, some (user group, year) pairs."""
+        with self.lock:
+            self.set_ticks(self.choice.ticks | frozenset(pairs) if on else self.choice.ticks - frozenset(pairs))
+
+    def set_ticks(self, pairs):
+        """Has exactly these (user group, year) pairs ticked."""
+        self._change(ticks=frozenset(pairs))
+
+    def narrow(self, facet, values):
+        """Narrows the choice to those values of a facet; None: the facet narrows no longer."""
+        with self.lock:
+            others = [pair for pair in self.choice.only if pair[0] != facet]
+            mine = [] if values is None else [(facet, tuple(sorted(set(values))))]
+            self._change(only=tuple(sorted(others + mine)))
+
+    def leave_out(self, reason, on=True):
+        """Leaves out those who have a reason, or no longer."""
+        with self.lock:
+            others = set(self.choice.leave_out) - {reason}
+            self._change(leave_out=tuple(sorted(others | {reason} if on else others)))
+
+    def keep(self, ids, reason):
+        """Keeps users by name, for a reason; if any ID is nobody's, or a reason is missing, none is kept."""
+        ids = [one.strip() for one in ([ids] if isinstance(ids, str) else ids)]
+        if not ids or not all(ids) or not reason.strip():
+            raise BadChoice("To keep a user, give the primary ID and a reason.", value=ids)
+        with self.lock:
+            rows = self.rows(ids)
+            if unknown := [one for one in ids if not rows[key_of(one)]]:
+                what = "the primary ID" if len(unknown) == 1 else f"any of these {len(unknown):,} primary IDs:"
+                raise BadChoice(f"No user has {what} {', '.join(unknown)}. Check the spelling and leading zeros.",
+                                value=unknown)
+            added = {key_of(one): (one, reason.strip()) for one in ids}
+            others = [pair for pair in self.choice.keep if key_of(pair[0]) not in added]
+            self._change(keep=(*others, *added.values()))
+
+    def release(self, ids):
+        """Takes users off the list of those kept by name."""
+        keys = {key_of(one) for one in ([ids] if isinstance(ids, str) else ids)}
+        with self.lock:
+            self._change(keep=tuple(pair for pair in self.choice.keep if key_of(pair[0]) not in keys))
+
+    def replace(self, choice):
+        """Puts another choice in the place of this one."""
+        with self.lock:
+            if choice == self.choice:
+                return
+            self._past = [*self._past, self.choice][-STEPS:]
+            self._future = []
+            self._become(choice)
+
+    def start_over(self):
+        """Goes back to the choice that this began with; that can be undone, too."""
+        with self.lock:
+            self.continued = False
+            self.replace(self.start)
+
+    def undo(self):
+        """Takes the last step back, if there is one."""
+        with self.lock:
+            if self._past:
+                self._future.append(self.choice)
+                self._become(self._past.pop())
+
+    def redo(self):
+        """Takes again the step that was taken back last, if there is one."""
+        with self.lock:
+            if self._future:
+                self._past.append(self.choice)
+                self._become(self._future.pop())
+
+    @property
+    def can_undo(self):
+        """Is there a step to take back."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self):
+        """Is there a step to take again."""
+        return bool(self._future)
+
+    def _change(self, **changes):
+        with self.lock:
+            self.replace(dataclasses.replace(self.choice, **changes))
+
+    def _become(self, choice):
+        self.choice = choice
+        for function in list(self._watching):
+            try:
+                function()
+            except Exception:
+                logging.getLogger(__name__).exception("A widget could not show the choice as it is now.")
+
+    # A cell that is run again.
+
+    def passed(self, choice):
+        """Did this begin with that choice, or was it that choice at some step since."""
+        with self.lock:
+            return choice in (self.start, self.choice, *self._past)
+
+    def go_on(self, start, earlier=None):
+        """Goes on after the cell was run again with a choice to start from; earlier: the Picking to take over from."""
+        with self.lock:
+            if earlier:
+                self.choice, self._past, self._future = earlier.choice, [*earlier._past], [*earlier._future]
+            self.start = start
+            self.continued = self.choice != start
+
+    # Users kept by name, and what does not fit.
+
+    def rows(self, ids):
+        """Returns where in the table the users with these IDs are: a dict of key -> list of places, empty for nobody.
+
+        The table is looked through once for each ID, however often it is asked for.
+        """
+        keys = list(dict.fromkeys(map(key_of, ids)))
+        if new := [key for key in keys if key not in self._rows]:
+            column, found = self.population.table["key"], {key: [] for key in new}
+            for place in np.flatnonzero(column.isin(new).to_numpy(bool)).tolist():
+                found[column.iat[place]].append(place)
+            self._rows |= found
+        return {key: self._rows[key] for key in keys}
+
+    def kept_rows(self):
+        """Returns where in the table the users are who are kept by name: an array of places."""
+        places = self.rows(one for one, _ in self.choice.keep).values()
+        return np.array([place for several in places for place in several], dtype=np.int64)
+
+    @property
+    def problems(self):
+        """What does not fit in the choice, or not these exports, in sentences; empty when all is well."""
+        with self.lock:
+            return [*self._nobody_there(), *self._strangers(), *self._policy()]
+
+    def _nobody_there(self):
+        cube, choice, said = self.population.cube, self.choice, []
+        if there := sorted(self.subsets.elsewhere(choice.ticks)):
+            words = [f"{group} {self.subsets.when(year)}" for group, year in there]
+            said.append(f"Also ticked, though nobody is in them now: {_some(words)}. They stay in the choice.")
+        for facet, values in choice.only:
+            if gone := [value for value in values if value not in cube.values[facet]]:
+                said.append(f"The choice also allows {facet} {_some(gone)}, which nobody has now.")
+        if gone := [one for one in choice.leave_out if one not in self.counting.singles]:
+            said.append(f"The choice also leaves out those with “{_some(gone)}”: nobody has that reason now.")
+        return said
+
+    def _strangers(self):
+        rows = self.rows(one for one, _ in self.choice.keep)
+        if nobody := [one for one, _ in self.choice.keep if not rows[key_of(one)]]:
+            yield (f"To be kept, but in these exports nobody has the primary ID {_some(nobody)}. "
+                   "Check the spelling and leading zeros.")
+
+    def _policy(self):
+        if self.choice.policy != self.population.policy:
+            yield ("These users were judged by another policy than this choice has: save the choice, and run this "
+                   "notebook from the top to judge them again.")
+
+
+def _some(words):
+    named = ", ".join(words[:NAMED])
+    return f"{named} and {len(words) - NAMED:,} more" if len(words) > NAMED else named
