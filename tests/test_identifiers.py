@@ -37,7 +37,10 @@ def test_ordinary_ids_are_trusted(text):
     ("412345.0", identifiers.EXCEL), ("412345,00", identifiers.EXCEL), ("12.", identifiers.EXCEL),
     ("#REF!", identifiers.EXCEL), ("########", identifiers.EXCEL), ("'00412", identifiers.EXCEL),
     ("2026-05-12", identifiers.EXCEL), ("2026-05-12 00:00:00", identifiers.EXCEL), ("12-May", identifiers.EXCEL),
-    ("May-05", identifiers.EXCEL), ("12. Mai", identifiers.EXCEL), ("12.05.2026", identifiers.EXCEL),
+    ("May-05", identifiers.EXCEL), ("12. Mai", identifiers.EXCEL),
+    ("12-juin", identifiers.EXCEL), ("1-ao\u00fbt", identifiers.EXCEL), ("3-ene", identifiers.EXCEL),
+    ("dic-24", identifiers.EXCEL), ("05-mrt-2024", identifiers.EXCEL), ("8-mag", identifiers.EXCEL),
+    ("fev-19", identifiers.EXCEL), ("2-sept", identifiers.EXCEL), ("12.05.2026", identifiers.EXCEL),
     ("12345678901234500000", identifiers.EXCEL), ("0041234\u0435", identifiers.LOOK),
     ("ex\u0430mple", identifiers.LOOK),
     ("\uff11\uff12\uff13", identifiers.LOOK), ("a\u2013b", identifiers.LOOK), ("o\u2019hara", identifiers.LOOK),
@@ -64,7 +67,14 @@ def test_a_number_in_a_column_of_texts_with_zeros_may_have_lost_its_own():
     as_number = np.array([False, True, False])
     assert doubts("00412", "412", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""]
     assert doubts("1412", "412", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""]
-    assert doubts("412", "413", "x1", as_number=as_number) == ["", "", ""]
+    assert doubts("412", "413", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""], "413 was typed again"
+    assert doubts("412", "413", "x1", as_number=np.array([True, True, False])) == ["", "", ""]
+
+
+@pytest.mark.parametrize("text", ["12.5", "412.75", "0.5", "-12.5"])
+def test_a_number_that_is_no_whole_one_is_no_id(text):
+    assert doubts(text, "12.50", as_number=np.array([True, False]))[0] == identifiers.EXCEL
+    assert doubts(text) == [""], "as a text it may be an ID"
 
 
 @settings(max_examples=200, deadline=None)
@@ -79,6 +89,7 @@ def test_ids_stay_as_they_are_and_their_keys_are_those_of_the_user_table(texts):
     ("412345", "00412345"), ("412345.0", "00412345"), ("00412345 ", "00412345"), ("004\u00a012345", "00412345"),
     ("'00412345", "00412345"), ("1.2E+11", "123456789012"), ("1.23457E+11", "123456789012"), ("5e3", "5012"),
     ("1,2E+11", "120000000000"), ("ex\u0430mple", "example"), ("EX\u0410MPLE", "example"), ("a\u2013b", "a-b"),
+    ("1234567890123460", "1234567890123456"),
     ("\uff11\uff12", "12"), ("00412O", "004120"), ("12345678901234500000", "12345678901234567890")])
 def test_a_damaged_id_meets_whom_it_may_mean(damaged, meant):
     keys = pd.Series([users.key_of(meant), "somebody-else", "9999"], dtype="str")
@@ -103,8 +114,9 @@ def test_a_word_of_another_script_is_trusted_where_that_script_is_usual():
     assert set(doubts(*greek, *["ada"] * 31)[:30]) == {identifiers.LOOK}
 
 
-def test_a_number_shown_with_its_zeros_has_not_lost_them():
-    assert doubts("412345", "00412345", as_number=np.array([True, True])) == [identifiers.ZEROS, ""]
+def test_zeros_that_only_the_format_of_a_number_shows_are_doubtful():
+    assert doubts("412345", "00412345", as_number=np.array([True, True])) == [identifiers.ZEROS, identifiers.ZEROS]
+    assert doubts("41234567", "10412345", as_number=np.array([True, True])) == ["", ""]
 
 
 @settings(max_examples=200, deadline=None)
@@ -142,3 +154,23 @@ def test_of_long_numbers_only_those_are_doubtful_that_excel_has_cut():
     assert any(one.endswith("0") for one in whole) and set(doubts(*whole)) == {""}
     cut = doubts(*[one[:15] + "0" for one in whole])
     assert set(cut) == {identifiers.EXCEL}
+
+
+def test_zeros_lost_from_a_third_of_a_column_show_beside_those_that_kept_theirs():
+    whole = [f"00{n * 37_003 % 10**6 + 100_000:06d}"[-8:] for n in range(1, 31)]
+    lost = [one.lstrip("0") if at % 3 == 0 else one for at, one in enumerate(whole)]
+    assert [bool(one) for one in doubts(*lost)] == [at % 3 == 0 for at in range(30)]
+
+
+def test_numbers_of_two_widths_or_simply_counted_have_lost_nothing():
+    dice = np.random.default_rng(7)
+    students, staff = dice.choice(10**8, 3_000, replace=False), dice.choice(np.arange(100_000, 10**6), 1_200, False)
+    found = doubts(*[f"{one:08d}" for one in students], *map(str, staff))
+    assert not any(found), "of 8 digits, few begin with 00"
+    assert not any(doubts(*map(str, range(1, 2_000, 3))))
+
+
+def test_of_very_many_damaged_ids_each_is_compared_once_and_not_with_each():
+    keys = pd.Series([f"{n:09d}" for n in range(1_000_000, 1_200_000)], dtype="str")
+    found = identifiers.may_mean([f"{n}.0" for n in range(1_100_000, 1_300_000)], keys)
+    assert found.sum() == 100_000 and not found[:100_000].any()
