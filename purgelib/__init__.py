@@ -9,6 +9,7 @@
     headings    what a column is, by its heading, and which kind of export has such columns
     days        one date as people and programs write it: every way in which it can be read
     values      dates, amounts and words as Excel writes them: read only where one reading is possible
+    widths      primary IDs that are numbers: which ones have lost zeros or digits
     identifiers primary IDs: which ones are damaged, and whom a damaged one may mean
     groups      user groups, told as code, as description, or as both in one
     problems    what is doubtful in the exports: place, value, sentence; a summary by kind

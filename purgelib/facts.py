@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from purgelib import headings, identifiers, strangers, values
+from purgelib.widths import EXCEL, LOOK, ZEROS
 
 CENT = 0.005
 PATRON = {"patron", "200"}
@@ -23,7 +24,7 @@ THINGS = {"loans": ["loan_id"], "requests": ["request_id"], "notes": ["note", "n
           "blocks": ["block_id", "block_type", "block_description"],
           "identifiers": ["identifier_type", "identifier_value"]}
 # A damaged ID may meet another user than the one who was meant.
-DAMAGED = (identifiers.EXCEL, identifiers.ZEROS, identifiers.LOOK)
+DAMAGED = (EXCEL, ZEROS, LOOK)
 MUCH_LIKE, UNLIKE = "an ID much like a user's", "an ID unlike all users'"
 WHOSE = ("nobody's, but much like a user's ID: has a sign, an accent or the encoding changed, or is it there "
          "twice? Compare with Alma: correct the ID, or export that user, too")

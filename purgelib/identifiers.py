@@ -1,10 +1,9 @@
 """Primary IDs: which ones a spreadsheet or a hand has damaged, and whom a damaged one may mean.
 
 An ID is text and stays as it is written; nothing is repaired. Most IDs are plainly sound and are told so by two
-searches over the whole column; each of the others is judged by itself.
+searches over the whole column; each of the others is judged by itself, and numbers by the others' (see `widths`).
 """
 
-import collections
 import re
 import unicodedata
 
@@ -13,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import users
+from purgelib import users, widths
 from purgelib.problems import Doubts
+from purgelib.widths import ENOUGH, EXCEL, LOOK, matches
 
 # Letters of other scripts, dashes and quotes that only look like those of a keyboard.
 LOOKS = {ord(pair[0]): pair[1] for pair in (
@@ -49,12 +49,7 @@ DOUBTFUL = "(?i)^(?:" + "|".join(
     ["no primary id.*", "[^a-z0-9]*", NOTHING, ".*`.*", r".*\?.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
 LOST = "(?i)^(?:" + "|".join(
     ["[^a-z0-9]*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
-AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
-EMPTY, CONTACT, ODD, EXCEL, LOOK, ZEROS = ("no primary ID", "contact", "odd signs in a primary ID",
-                                           "a primary ID damaged by Excel", "look-alike letters in a primary ID",
-                                           "a primary ID that lost its zeros")
-# How many numbers show a usual width, and which share of them must have it: of few, a little less.
-FEW, ENOUGH, NEARLY_ALL, OF_FEW = 4, 20, 0.8, 0.75
+EMPTY, CONTACT, ODD = "no primary ID", "contact", "odd signs in a primary ID"
 
 
 def ids(cells, as_number=None):
@@ -63,15 +58,12 @@ def ids(cells, as_number=None):
     as_number: which cells a workbook stores as numbers. The key is ``users.key_of`` the ID.
     """
     texts = arrow(cells)
-    doubts = _long_ones(texts, _widths(texts, _odd_ones(texts)))
-    if as_number is not None:
-        doubts = _numbers(texts, np.asarray(as_number, dtype=bool), doubts)
-    return texts.to_pandas().astype("str"), _keys(texts), doubts
+    return texts.to_pandas().astype("str"), _keys(texts), widths.judged(texts, as_number, _odd_ones(texts))
 
 
 def _odd_ones(texts):
     """Judges one by one the IDs that are not plainly sound; returns Doubts."""
-    odd = np.flatnonzero(~_matches(texts, TYPED) | _matches(texts, DOUBTFUL))
+    odd = np.flatnonzero(~matches(texts, TYPED) | matches(texts, DOUBTFUL))
     # Where other scripts are usual, a word in one of them is no damage.
     other = pc.sum(pc.invert(pc.string_is_ascii(texts))).as_py() or 0
     latin = other < ENOUGH or 2 * other <= len(texts)
@@ -81,10 +73,6 @@ def _odd_ones(texts):
     codes = np.full(len(texts), -1, dtype=np.int32)
     codes[odd] = [said.get(judged[text], -1) for text in told]
     return Doubts(codes, tuple(said))
-
-
-def _matches(texts, pattern):
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def _keys(texts):
@@ -127,66 +115,6 @@ def _looks(text, latin):
     return bool(alike) and (latin or beside or not all(sign.isalpha() for sign in alike))
 
 
-def _widths(texts, doubts):
-    """Lost zeros: numbers shorter than nearly all, or than those with zeros; and letters that look like digits."""
-    digits = _matches(texts, r"^\d+$")
-    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
-    found = collections.Counter(dict(zip(*np.unique(lengths[digits], return_counts=True), strict=True)))
-    count = sum(found.values())
-    if count < FEW:
-        return doubts
-    width, many = found.most_common(1)[0]
-    said = f"shorter than the {width} digits of the others: has Excel dropped leading zeros?"
-    # Of numbers without a pattern a tenth begins with 0: that damage leaves about nine in ten at full width.
-    if many >= count * (NEARLY_ALL if count >= ENOUGH else OF_FEW):
-        shorter = digits & (lengths < width) & (not _counted(texts, digits & (lengths <= 18)))
-        doubts = doubts.where(shorter, ZEROS, said)
-        doubts = doubts.where(~digits & (lengths == width) & _matches(texts, AMONG_DIGITS), LOOK,
-                              "a letter among digits, where the other IDs are numbers: O for 0, l for 1?")
-    elif many < count:
-        doubts = doubts.where(digits & np.isin(lengths, _without_their_zeros(texts, width, found)), ZEROS, said)
-    return doubts
-
-
-def _without_their_zeros(texts, width, found):
-    """The widths of which as many numbers are written with the zeros to the usual width as without.
-
-    found: how many numbers have each width. Two widths that are both real are rarely so: 8 digits for students, of
-    which few begin with 00, and 6 for staff.
-    """
-    full = texts.filter(pc.match_substring_regex(texts, rf"^0[0-9]{{{width - 1}}}$"))
-    bare = np.asarray(pc.utf8_length(pc.ascii_ltrim(full, characters="0")))
-    return [one for one, many in found.items() if one < width and (bare == one).sum() >= many]
-
-
-def _counted(texts, digits):
-    """Whether the numbers are simply counted, as 1 to 99999 are: then shorter ones have lost nothing."""
-    numbers = texts.filter(pa.array(digits)).cast(pa.int64()).to_numpy()
-    return bool(len(numbers)) and numbers.max() - numbers.min() < 2 * len(numbers)
-
-
-def _long_ones(texts, doubts):
-    """Excel keeps 15 digits and writes 0 for the others; of whole numbers of 16 digits, a tenth ends with 0 as well."""
-    long, zero = _matches(texts, r"^\d{16,}$"), _matches(texts, r"^\d{15}0+$")
-    if 2 * zero.sum() <= long.sum():
-        zero = _matches(texts, r"^\d{15}000+$")
-    return doubts.where(zero, EXCEL, "damaged by Excel (a number of more than 15 digits); export it again, and do not "
-                                     "open it in Excel")
-
-
-def _numbers(texts, as_number, doubts):
-    """What a workbook stores as a number has no zeros before or after it: IDs that had some have lost them."""
-    digits = _matches(texts, r"^\d+$")
-    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
-    doubts = doubts.where(as_number & ~_matches(texts, r"^-?\d*$"), EXCEL,
-                          "damaged by Excel (a number with decimals); export it again, and do not open it in Excel")
-    doubts = doubts.where(as_number & _matches(texts, r"^0\d"), ZEROS,
-                          "shown with zeros that the number itself does not have: was it as long in Alma?")
-    lost = as_number & digits & ((digits & ~as_number).any() | (lengths < lengths[digits].max(initial=0)))
-    return doubts.where(lost, ZEROS, "stored as a number, where other IDs are longer, or numbers stored as text: has "
-                                     "Excel dropped leading zeros?")
-
-
 def loose(keys):
     """Returns for each key what is left without blanks, leading zeros, decimals, look-alikes: of a damaged one, too."""
     texts = arrow(keys)
@@ -221,7 +149,7 @@ def alike(keys, others):
     """
     texts = arrow(keys)
     lengths = pc.utf8_length(texts)
-    if not len(others) and _matches(texts, r"^[0-9]+$").all() and pc.min(lengths) == pc.max(lengths):
+    if not len(others) and matches(texts, r"^[0-9]+$").all() and pc.min(lengths) == pc.max(lengths):
         return np.zeros(len(keys), dtype=bool)
     everybody = pd.concat([keys, others]).reset_index(drop=True)
     bare = _replaced(arrow(loose(everybody)), r"^[^0-9a-z]*\d+[^0-9a-z]+$|^[^0-9a-z]+\d+$", r"\D+", "")
@@ -243,7 +171,7 @@ def as_digits(keys):
 
 def tell_nothing(primary_ids):
     """Returns a boolean array: of which IDs nothing is left to tell whose they were (empty, an error, a date)."""
-    return _matches(arrow(primary_ids).fill_null(""), LOST)
+    return matches(arrow(primary_ids).fill_null(""), LOST)
 
 
 def may_mean(damaged, keys):
@@ -252,7 +180,7 @@ def may_mean(damaged, keys):
     bare, looked = loose(texts.str.strip().str.casefold()), arrow(loose(keys))
     found = among(looked, bare) & ~among(keys, users.key_of(texts))
     # O for 0 and l for 1: compared with both sides made digits.
-    found |= among(looked, as_digits(bare[_matches(arrow(bare), r"^[oli\d]*$")]))
+    found |= among(looked, as_digits(bare[matches(arrow(bare), r"^[oli\d]*$")]))
     texts = texts.str.strip()
     return found | _between(keys, [span for text in texts[texts.str.contains(SHORTENED)] if (span := _span(text))])
 

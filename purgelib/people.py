@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import groups, headings, identifiers, users, values
+from purgelib import groups, headings, identifiers, users, values, widths
 
 # What two rows of one user must agree in.
 FACTS = ["name", "user_group", "record_type", "account_type", "status", "expiry_date", "purge_date", "campus",
@@ -260,7 +260,7 @@ def _differs_by_little(keys):
     """Which keys an ID that is lost may have been but for leading zeros and the like: see ``identifiers.alike``."""
     numbers = keys.str.fullmatch("[0-9]+").to_numpy(bool)
     lengths = keys.str.len().to_numpy()
-    short = numbers & (lengths < lengths[numbers].max(initial=0)) if numbers.sum() >= identifiers.FEW else numbers
+    short = numbers & (lengths < lengths[numbers].max(initial=0)) if numbers.sum() >= widths.FEW else numbers
     return short | (identifiers.loose(keys) != keys).to_numpy(bool)
 
 

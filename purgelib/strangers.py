@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from purgelib import identifiers, users
 from purgelib.identifiers import among, arrow
+from purgelib.widths import FEW
 
 # Letters of which no accent can be taken away, and what people write for them and for others.
 BARE = tuple(pair.split("=") for pair in "ß=ss æ=ae œ=oe þ=th ø=o ł=l đ=d ð=d ı=i".split())
@@ -95,7 +96,7 @@ class Strangers:
         """The one width of all users who are numbers, 0 where there are several or too few."""
         digits, lengths = _digits(arrow(self._keys))
         widths = np.unique(lengths[digits])
-        return int(widths[0]) if len(widths) == 1 and digits.sum() >= identifiers.FEW else 0
+        return int(widths[0]) if len(widths) == 1 and digits.sum() >= FEW else 0
 
     @functools.cached_property
     def _unknown(self):

@@ -11,14 +11,14 @@ ROOT = Path(__file__).parent.parent / "purgelib"
 # Who may import whom, of ours. The sandbox imports nothing of ours; nothing imports charts or widgets.
 TABLE = {
     "errors": "", "users": "errors", "rules": "errors users",
-    "sheets": "", "problems": "", "people": "users groups headings identifiers values",
-    "days": "", "values": "days problems spellings", "identifiers": "problems users",
-    "groups": "errors problems spellings values", "facts": "headings identifiers spellings strangers values",
+    "sheets": "", "problems": "", "people": "users groups headings identifiers values widths",
+    "days": "", "values": "days problems spellings", "widths": "", "identifiers": "problems users widths",
+    "groups": "errors problems spellings values", "facts": "headings identifiers spellings strangers values widths",
     "sources": "errors forms headings mappings sheets values",
     "exports": "errors facts headings lists people problems sources",
     "population": "errors users exports rules", "choice": "errors users population rules",
     "charts": "users population", "widgets": "users population choice errors", "guards": "errors users",
-    "strangers": "identifiers users", "spellings": "", "mappings": "errors spellings",
+    "strangers": "identifiers users widths", "spellings": "", "mappings": "errors spellings",
     "headings": "errors mappings spellings", "lists": "errors",
     "plan": "errors users guards choice population rules lists", "answers": "errors",
     "alma": "errors answers keys", "keys": "errors", "analytics": "errors forms",

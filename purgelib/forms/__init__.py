@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import os
 import re
+from concurrent import futures
 from pathlib import Path, PurePosixPath
 
 from purgelib.errors import BadExport
@@ -63,10 +64,12 @@ def read(path, name, is_header, ignored=frozenset(), progress=None):
         packed.refuse(name, f"is larger than {TOO_LARGE // 1_000_000_000} GB. Export fewer columns, or in parts")
     if not before[0]:
         packed.refuse(name, "is empty: not even headings are in it. Export it again")
-    sheets, fingerprint = _reader(path, name)(path, name, is_header, ignored, progress), sha256(path)
+    with futures.ThreadPoolExecutor(1) as beside:
+        fingerprint = beside.submit(sha256, path)
+        sheets = _reader(path, name)(path, name, is_header, ignored, progress)
     if _state(path, name) != before:
         packed.refuse(name, "was changed while I read it. Wait until it is saved, then read it again")
-    return Read(name, fingerprint, tuple(sheets))
+    return Read(name, fingerprint.result(), tuple(sheets))
 
 
 def sha256(path):
