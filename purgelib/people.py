@@ -260,8 +260,11 @@ def _differs_by_little(keys):
     """Which keys an ID that is lost may have been but for leading zeros and the like: see ``identifiers.alike``."""
     numbers = keys.str.fullmatch("[0-9]+").to_numpy(bool)
     lengths = keys.str.len().to_numpy()
-    short = numbers & (lengths < lengths[numbers].max(initial=0)) if numbers.sum() >= widths.FEW else numbers
-    return short | (identifiers.loose(keys) != keys).to_numpy(bool)
+    few = numbers.sum() < widths.FEW
+    short = numbers & (few | (lengths < lengths[numbers].max(initial=0)))
+    # Where all numbers have one width, the lost one had it, too: no other has it but for its zeros.
+    zeros = numbers if few or short.any() else False
+    return short | (identifiers.loose(keys) != keys).to_numpy(bool) & (~numbers | zeros)
 
 
 def _folded(rows, parts, problems):

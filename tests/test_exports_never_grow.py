@@ -52,8 +52,9 @@ MADE = {
     "O for 0": lambda text: text.replace("0", "O"), "quoted": lambda text: "'" + text,
 }
 DAMAGE = [*TYPED, *MADE]
-# These make a sound ID of another one: of two rows of one user, or of two IDs that are alike, they take one away.
-SOUND = ("x" * 40, "Yes\n", "pasted twice")
+# These make the ID of another one, sound or damaged: of two rows of one user, or of two IDs that are alike, they take
+# one away.
+SOUND = ("x" * 40, "Yes\n", "pasted twice", "1.2E+11")
 ALIKE = {"twice", "twice2"}, {"12345", "00012345"}
 
 

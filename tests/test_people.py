@@ -313,3 +313,12 @@ def test_the_full_name_counts_where_there_is_no_last_name(tmp_path):
     put_all(tmp_path)
     put(tmp_path, "users", [["a", "Ada Example", *GOES[3:]]], heads=[USERS[0], "Full Name", *USERS[3:]])
     assert exports.read(tmp_path).users["name"].tolist() == ["Ada Example"]
+
+
+@pytest.mark.parametrize(("ids", "left"), [
+    ([f"0041{n:04d}" for n in range(5)], MAY_GO), (["00410000", "0041", "123456", "12345678", "7"], STAYS),
+    (["00410000"], STAYS)])
+def test_a_row_that_lost_its_id_casts_doubt_on_zeros_only_where_widths_differ(tmp_path, ids, left):
+    lost = user("", **{"First Name": "Grace", "Last Name": "Elsewhere"})
+    found = read(tmp_path, [*map(user, ids), lost], strict=False)
+    assert verdict(found, "00410000") == left
