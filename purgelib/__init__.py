@@ -5,12 +5,16 @@
     sheets      a table of texts, as every form of an export is read to
     forms       CSV, tab/UTF-16, XLSX, XLS, HTML, report XML, zipped: which one a file is, each read to a sheet
     spellings   how the headings of exports, and the words in them, are spelled: tables
-    headings    what a column is, by its heading; which kind of export; staff's own headings.toml
+    mappings    what staff say of their exports in headings.toml
+    headings    what a column is, by its heading, and which kind of export has such columns
+    days        one date as people and programs write it: every way in which it can be read
     values      dates, amounts and words as Excel writes them: read only where one reading is possible
+    widths      primary IDs that are numbers: which ones have lost zeros or digits
     identifiers primary IDs: which ones are damaged, and whom a damaged one may mean
     groups      user groups, told as code, as description, or as both in one
     problems    what is doubtful in the exports: place, value, sentence; a summary by kind
     people      the export of users: its rows become one row per user, ghosts set apart
+    strangers   IDs that no user has: which ones are like a user's
     facts       fees, loans, requests and the other side exports, joined by the primary ID
     sources     the files of a folder as parts of exports: kind, day of the data, cut off or not
     lists       the lists that we write for people, as CSV that starts no formula

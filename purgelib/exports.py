@@ -24,7 +24,7 @@ class Exports:
 
     users: see ``users.COLUMNS``. problems: see ``problems.COLUMNS``. inputs: a ``sources.Source`` per table.
     ghosts: users purged before, whom Analytics still shows (columns primary_id, key). folded: rows of users that
-    repeat or contradict another one. taken: what each heading was taken for.
+    repeat or contradict another one. taken: what each heading was taken for, and how it was read.
     """
 
     users: pd.DataFrame
@@ -76,9 +76,15 @@ def read(where, data_date=None, strict=True, groups=None, mapping=None):
     listed = found.table()
     if strict and listed["stops"].any():
         raise _first_problem(listed[listed["stops"]])
-    taken = [headings.taken(p.sheet.file, p.sheet.sheet, p.sheet.headings, names) for p, _ in read_parts]
     return Exports(everybody.table, listed, (*inputs, *sources.beside(where, names)), _oldest(inputs),
-                   everybody.ghosts, everybody.folded, pd.concat(taken, ignore_index=True))
+                   everybody.ghosts, everybody.folded, _taken([part for part, _ in read_parts], names, everybody.how))
+
+
+def _taken(parts, names, how):
+    """What each heading was taken for, and how dates and user groups were read that allow several readings."""
+    taken = [headings.taken(part.sheet.file, part.sheet.sheet, part.sheet.headings, names).assign(
+        **{"read as": [how.get((part.sheet.place, heading), "") for heading in part.sheet.headings]}) for part in parts]
+    return pd.concat(taken, ignore_index=True)
 
 
 def _refuse_what_cannot_be_joined(parts, inputs):

@@ -2,7 +2,8 @@
 
 An export that is absent leaves its fact unknown, which is not zero. One of which a row is lost, or that may be cut
 off, tells only of those whom it names: who else is in it nobody knows. IDs that nobody among the users has are
-counted (purged long ago, or left out of the export of users); IDs that resemble a user's are named as problems.
+counted (purged long ago, or left out of the export of users); those that resemble a user's are named as problems, and
+their rows are like lost ones.
 """
 
 import dataclasses
@@ -10,8 +11,10 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from purgelib import headings, identifiers, values
+from purgelib import headings, identifiers, strangers, values
+from purgelib.widths import EXCEL, LOOK, ZEROS
 
 CENT = 0.005
 PATRON = {"patron", "200"}
@@ -20,6 +23,13 @@ NO_ID = r"^#|^[\d.,]+E\+?\d+$|^\d{15}000+$|^\?+$"
 THINGS = {"loans": ["loan_id"], "requests": ["request_id"], "notes": ["note", "note_type"],
           "blocks": ["block_id", "block_type", "block_description"],
           "identifiers": ["identifier_type", "identifier_value"]}
+# A damaged ID may meet another user than the one who was meant.
+DAMAGED = (EXCEL, ZEROS, LOOK)
+MUCH_LIKE, UNLIKE = "an ID much like a user's", "an ID unlike all users'"
+WHOSE = ("nobody's, but much like a user's ID: has a sign, an accent or the encoding changed, or is it there "
+         "twice? Compare with Alma: correct the ID, or export that user, too")
+WHAT = ("nobody's, and no user's number has this width: is it damaged? Compare with Alma: correct the ID, or "
+        "export that user, too")
 # What is over does not count; a status that nobody knows counts as open.
 OVER = {"loans": ("loan_status", "COMPLETE"), "fees": ("fine_status", "CLOSED"),
         "blocks": ("block_status", "INACTIVE")}
@@ -27,25 +37,26 @@ OVER = {"loans": ("loan_status", "COMPLETE"), "fees": ("fine_status", "CLOSED"),
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """The rows of one side export: per row the key, whether it counts (is open), and whose it is."""
+    """The rows of one side export.
+
+    at: per row the place of its user in the user table, -1 for nobody's. counts: per row, does it count (is it open).
+    lost: rows may be missing, or be anybody's. meant: per user, may somebody else's row be theirs.
+    """
 
     part: object
-    key: pd.Series
+    at: np.ndarray
     counts: np.ndarray
     lost: bool
+    meant: np.ndarray
 
     @property
-    def keys(self):
-        """Returns the keys of the rows that count."""
-        return self.key[self.counts]
-
-    def texts(self, name):
-        """Returns a column's texts, trimmed, for the rows that count."""
-        return _texts(self.part, name)[self.counts]
+    def theirs(self):
+        """Returns a boolean array: which rows are a user's and count."""
+        return self.counts & (self.at >= 0)
 
     def thing(self, kind):
         """Returns what tells one loan, request, block, identifier or note from another: its own columns."""
-        own = [self.texts(name) for name in THINGS[kind] if self.part.has(name)]
+        own = [_texts(self.part, name)[self.theirs] for name in THINGS[kind] if self.part.has(name)]
         return own[0].str.cat(own[1:], sep="\t") if len(own) > 1 else own[0]
 
 
@@ -54,7 +65,7 @@ class Joining:
 
     def __init__(self, people, mapping, problems):
         self.table, self._ghosts, self._mapping, self._problems = people.table, people.ghosts, mapping, problems
-        self._loose = None
+        self._strangers = strangers.Strangers(self.table["primary_id"], self.table["key"])
 
     def rows(self, part, kind, suspected):
         """Reads the IDs of one side export; returns Rows, how many rows are refused, how many IDs are nobody's.
@@ -64,35 +75,44 @@ class Joining:
         cells = part.cells("primary_id")
         primary_id, key, doubts = identifiers.ids(cells, part.as_number("primary_id"))
         counts = _open(part, kind, self._mapping)
-        known = key.isin(self.table["key"]).to_numpy() | key.isin(self._ghosts["key"]).to_numpy()
+        at = self._places(key)
+        known = (at >= 0) | identifiers.among(key, self._ghosts["key"])
         nameless = np.isin(doubts.codes, [at for at, (kind, _) in enumerate(doubts.said) if kind == "contact"])
         doubts = dataclasses.replace(doubts, codes=np.where(nameless | ~counts, -1, doubts.codes).astype(np.int32))
-        open_ = ~known & counts & ~nameless & ~doubts.any
-        if open_.any():
-            doubts = doubts.where(open_ & self._resembles(key, open_), "an ID that resembles a user's",
-                                  "a user's but for case, blanks or leading zeros: correct the ID")
-            if kind == "exceptions":
-                doubts = doubts.where(open_, "an exception that is nobody's",
-                                      "belongs to nobody in the export of users: the user meant would not be kept")
+        doubts = self._strange(kind, primary_id, key, ~known & counts & ~nameless & ~doubts.any, doubts)
         # Odd signs around an ID that meets its user all the same are named, but stop nobody.
-        harmless = known & ~_damaged(doubts)
+        harmless = known & ~_are(doubts, DAMAGED)
         if "users" not in part.kinds:
-            self._problems.add(part.sheet, part.heading("primary_id"), cells, doubts, calm=harmless)
+            self._problems.add(part.sheet, part.heading("primary_id"), cells, doubts,
+                               calm=harmless | _are(doubts, (MUCH_LIKE, UNLIKE)))
         empty = int(((key == "") & counts).sum())
-        lost = suspected or bool((doubts.any & ~harmless).any()) or bool(part.sheet.lost)
-        return (Rows(part, key, counts, lost), empty + len(part.sheet.lost),
+        like = _are(doubts, (MUCH_LIKE,))
+        lost = suspected or bool((doubts.any & ~harmless & ~like).any()) or bool(part.sheet.lost)
+        meant = self._strangers.whom(primary_id[like]) if like.any() else np.zeros(len(self.table), dtype=bool)
+        return (Rows(part, at, counts, lost, meant), empty + len(part.sheet.lost),
                 key[~known & (key != "").to_numpy()].nunique())
 
-    def _resembles(self, key, where):
-        if self._loose is None:
-            self._loose = set(identifiers.as_digits(identifiers.loose(self.table["key"]))) - {""}
-        found = np.zeros(len(key), dtype=bool)
-        found[where] = identifiers.as_digits(identifiers.loose(key[where])).isin(self._loose)
-        return found
+    def _places(self, key):
+        """Per key the place of its user in the table, -1 for nobody."""
+        found = pc.index_in(identifiers.arrow(key), value_set=identifiers.arrow(self.table["key"]))
+        return found.fill_null(-1).to_numpy(zero_copy_only=False)
+
+    def _strange(self, kind, primary_id, key, open_, doubts):
+        """The doubts and those about open rows whose ID is nobody's: it may be a user's all the same."""
+        if not open_.any():
+            return doubts
+        doubts = doubts.where(_within(open_, self._strangers.strongly, key), "an ID that resembles a user's",
+                              "a user's but for case, blanks or leading zeros: correct the ID")
+        if kind == "exceptions":
+            return doubts.where(open_, "an exception that is nobody's",
+                                "belongs to nobody in the export of users: the user meant would not be kept")
+        doubts = doubts.where(_within(open_ & ~doubts.any, self._strangers.weakly, primary_id), MUCH_LIKE, WHOSE)
+        return doubts.where(_within(open_ & ~doubts.any, self._strangers.unlike, key), UNLIKE, WHAT)
 
     def join(self, kind, parts):
         """Joins the side exports of one kind to the user table; parts: a Rows for each."""
-        other = {"fees": self._fees, "roles": self._roles, "exceptions": self._exceptions, "set": self._members}
+        other = {"fees": self._fees, "roles": self._roles, "exceptions": self._exceptions, "set": self._members,
+                 "notes": self._notes}
         other.get(kind, lambda parts: self._things(kind, parts))(parts)
 
     def _fees(self, parts):
@@ -100,54 +120,87 @@ class Joining:
 
     def _things(self, kind, parts):
         """The count of loans and the like: one may stand in several rows, as a request does, a row per partner."""
-        rows = pd.concat([pd.DataFrame({"key": one.keys, "thing": one.thing(kind)}) for one in parts])
-        self._count(kind, parts, rows.drop_duplicates()["key"].value_counts())
+        users = np.concatenate([one.at[one.theirs] for one in parts]).astype(np.int64)
+        codes, kinds = pd.factorize(pd.concat([one.thing(kind) for one in parts]))
+        once = np.unique(users * max(len(kinds), 1) + codes) // max(len(kinds), 1)
+        self._count(kind, parts, pd.Series(once).value_counts())
 
     def _count(self, kind, parts, found):
         # Where a row is lost, nobody knows who has none.
         told = self._spread(found, self.table[kind].dtype)
-        named = self.table["key"].isin(found.index)
-        self.table[kind] = told if any(one.lost for one in parts) else told.where(named, 0)
+        named = np.zeros(len(self.table), dtype=bool)
+        named[found.index] = True
+        meant = np.logical_or.reduce([one.meant for one in parts])
+        self.table[kind] = told if any(one.lost for one in parts) else told.where(named | meant, 0)
 
     def _spread(self, found, dtype):
-        """Values by key, a value per user; missing where there is none."""
+        """Values by a user's place, a value per user; missing where there is none."""
         made = pd.Series(pd.NA, index=self.table.index, dtype=dtype)
-        hits = self.table["key"][self.table["key"].isin(found.index)]
-        made[hits.index] = hits.map(found.astype(dtype)).astype(dtype)
+        made.iloc[found.index] = found.astype(dtype).array
         return made
 
     def _roles(self, parts):
         """Whether users have a role other than Patron; who is in no row may have been filtered out."""
-        rows = pd.concat([pd.DataFrame({"key": one.keys, "other": ~one.texts("role_type").str.casefold().isin(PATRON)})
-                          for one in parts])
-        told, known = self._spread(rows.groupby("key")["other"].any(), "boolean"), self.table["other_roles"]
+        has = {True: np.zeros(len(self.table), dtype=bool), False: np.zeros(len(self.table), dtype=bool)}
+        for one in parts:
+            texts, codes = values.distinct(one.part.cells("role_type"))
+            other = np.array([text.strip().casefold() not in PATRON for text in texts], dtype=bool)[codes]
+            for which, users in has.items():
+                users[one.at[one.theirs & (other == which)]] = True
+        known = self.table["other_roles"]
         # Yes if either says so; no if one says so, nothing contradicts it, and no row of a role is lost.
-        yes, tells = known.fillna(False) | told.fillna(False), known.notna() | told.notna()
-        self.table["other_roles"] = yes.where(yes if any(one.lost for one in parts) else tells)
+        yes, tells = known.fillna(False) | has[True], known.notna() | has[True] | has[False]
+        lost = np.logical_or.reduce([one.meant | one.lost for one in parts])
+        self.table["other_roles"] = yes.where(yes | (tells & ~lost))
 
     def _exceptions(self, parts):
         """Why staff keep a user. With an exception that is nobody's, everybody is doubtful until it is corrected."""
-        rows = pd.concat([pd.DataFrame({"key": one.key, "reason": _texts(one.part, "keep_reason")}) for one in parts])
-        rows["reason"] = rows["reason"].replace("", "no reason given")
-        several = rows["key"].duplicated(keep=False)
-        reason = pd.concat([rows[~several].set_index("key")["reason"],
-                            rows[several].groupby("key")["reason"].agg("; ".join)])
+        rows = pd.concat([pd.DataFrame({"user": one.at, "reason": _texts(one.part, "keep_reason")}) for one in parts])
+        rows = rows[rows["user"] >= 0].replace({"reason": {"": "no reason given"}})
+        several = rows["user"].duplicated(keep=False)
+        reason = pd.concat([rows[~several].set_index("user")["reason"],
+                            rows[several].groupby("user")["reason"].agg("; ".join)])
         self.table["keep_reason"] = self._spread(reason, "str").astype("category")
         if any(one.lost for one in parts):
-            self.table["doubt"] = self.table["doubt"].cat.add_categories([LIST])
-            self.table.loc[self.table["doubt"] == "", "doubt"] = LIST
+            self._doubt(slice(None), LIST)
+
+    def _notes(self, parts):
+        """The count of notes; of a bare list of IDs and notes nobody knows whether it says who is to stay."""
+        self._things("notes", parts)
+        for one in parts:
+            if sorted(map(str, one.part.names)) == ["note", "primary_id"]:
+                self._problems.say("a list of notes, or of exceptions", one.part.sheet.file, BARE, stops=False,
+                                   sheet=one.part.sheet.sheet, column=one.part.heading("note"))
+                self._doubt(one.at[one.theirs], "stands in a list that may be one of exceptions")
+
+    def _doubt(self, places, sentence):
+        """Makes the users at those places doubtful, where nothing else is doubtful yet."""
+        doubt = self.table["doubt"]
+        doubt = doubt if sentence in doubt.cat.categories else doubt.cat.add_categories([sentence])
+        where = np.zeros(len(doubt), dtype=bool)
+        where[places] = True
+        self.table["doubt"] = doubt.mask(where & (doubt == "").to_numpy(), sentence)
 
     def _members(self, parts):
-        self.table["in_set"] = self.table["key"].isin(pd.concat([one.key for one in parts])).astype("boolean")
+        at = np.concatenate([one.at for one in parts])
+        self.table["in_set"] = pd.array(np.isin(np.arange(len(self.table)), at), dtype="boolean")
 
 
+BARE = ("tells no reason to keep, but may be meant so: whoever is in it stays. Head the column Reason to Keep if it is "
+        "your list of exceptions; of Analytics' notes, export the Note Type as well")
 LIST = "the list of exceptions may be cut off, or names somebody whom I cannot find: until then, everybody stays"
 
 
-def _damaged(doubts):
-    """Which IDs a spreadsheet has damaged: such a one may meet another user than the one who was meant."""
-    kinds = (identifiers.EXCEL, identifiers.ZEROS, identifiers.LOOK)
+def _are(doubts, kinds):
+    """Which doubts are of one of these kinds."""
     return np.isin(doubts.codes, [at for at, (kind, _) in enumerate(doubts.said) if kind in kinds])
+
+
+def _within(where, judge, texts):
+    """What is judged of the texts in these rows; False for the other rows."""
+    found = np.zeros(len(where), dtype=bool)
+    found[where] = judge(texts[where])
+    return found
 
 
 def _texts(part, name):
@@ -169,50 +222,66 @@ def _open(part, kind, mapping):
 
 
 def _fines(rows, problems):
-    """The rows of one export of fines, as amounts: a row per transaction, which repeats the fine's own amounts."""
-    part, made = rows.part, {"key": rows.key, "fine": _texts(rows.part, "fine_id"), "counts": rows.counts}
-    bad = np.zeros(len(part), dtype=bool)
+    """The rows of users in one export of fines, as amounts: one per transaction, each with the fine's own amounts."""
+    part = rows.part
+    made = {"user": rows.at, "fine": _texts(part, "fine_id"), "counts": rows.counts}
+    unread = np.zeros(len(part), dtype=bool)
     for name in ("original", "transaction", "remaining"):
         made[name], currency, doubts = values.amounts(part.cells(name))
         problems.add(part.sheet, part.heading(name), part.cells(name), doubts)
-        bad |= doubts.any | (made[name].isna().to_numpy() if name != "transaction" else False)
+        unread |= doubts.any | (made[name].isna().to_numpy() if name != "transaction" else False)
         made[name] = made[name].fillna(0.0).astype("float64")
-    told = _texts(part, "currency") if part.has("currency") else pd.Series("", index=rows.key.index, dtype="str")
+    told = _texts(part, "currency") if part.has("currency") else pd.Series("", index=made["fine"].index, dtype="str")
     made["currency"] = told.where(told != "", currency.astype("str"))
     made["transaction_id"] = _texts(part, "transaction_id")
     # Without sound IDs, two fines may look like one, and one payment like two.
-    bad |= (made["fine"] == "").to_numpy() | ((made["transaction"] != 0) & (made["transaction_id"] == "")).to_numpy()
+    bad = unread | (made["fine"] == "").to_numpy()
+    bad |= ((made["transaction"] != 0) & (made["transaction_id"] == "")).to_numpy()
     for name in ("fine", "transaction_id"):
         bad |= made[name].str.contains(NO_ID, case=False, regex=True).to_numpy(bool)
-    return pd.DataFrame(made | {"bad": bad})
+    return pd.DataFrame(made | {"bad": bad, "unread": unread})[rows.at >= 0]
 
 
 def _balances(rows):
     """What each user owes: by the fine, whose balance is its original amount less its transactions.
 
     It counts only where the remaining amount agrees, which Analytics gives either for the fine or for the row;
-    a fine that is closed in one row and open in another, or of several currencies, is unknown.
-    Returns amounts by key, missing where one of the user's fines is unknown.
+    a fine that is closed in one row and open in another, or of several currencies, is unknown, and so is a closed
+    one of which something remains.
+    Returns amounts by the user's place, missing where one of the user's fines is unknown.
     """
     amounts = ["original", "transaction", "remaining"]
-    rows = rows.drop_duplicates(["key", "fine", "transaction_id", "counts", "currency", *amounts])
-    same = ["key", "fine", "transaction_id"]
+    rows = rows.drop_duplicates(["user", "fine", "transaction_id", "counts", "currency", *amounts])
+    same = ["user", "fine", "transaction_id"]
     rows = rows.assign(own=((rows["original"] - rows["transaction"] - rows["remaining"]).abs() < CENT)
-                       & (rows["transaction"] >= 0), bad=rows["bad"] | rows.duplicated(same, keep=False))
-    by = rows.groupby(["key", "fine"])
-    fines = by.agg(counts=("counts", "max"), every=("counts", "min"), bad=("bad", "max"), own=("own", "min"),
-                   first=("original", "min"), last=("original", "max"), paid=("transaction", "sum"),
-                   remaining=("remaining", "min"), various=("remaining", "nunique"))
-    fines = fines[fines["counts"]]
-    balance = fines["first"] - fines["paid"]
+                       & (rows["transaction"] >= 0), bad=rows["bad"] | rows.duplicated(same, keep=False),
+                       left=rows["remaining"].abs(), moved=rows["transaction"].abs())
+    fines = rows.groupby(["user", "fine"]).agg(
+        counts=("counts", "max"), every=("counts", "min"), bad=("bad", "max"), unread=("unread", "max"),
+        own=("own", "min"), first=("original", "min"), last=("original", "max"), paid=("transaction", "sum"),
+        remaining=("remaining", "min"), various=("remaining", "nunique"), least=("left", "min"), most=("left", "max"),
+        moved=("moved", "max"))
+    fines["balance"] = fines["first"] - fines["paid"]
+    over, fines = fines[~fines["counts"]], fines[fines["counts"]]
+    balance = fines["balance"]
     # Of several rows with the same amount, nobody knows whether it is the fine's or the row's own.
     own = fines["own"] & (fines["various"] > 1) & (balance > CENT)
     agrees = (((fines["remaining"] - balance).abs() < CENT) | own) & (fines["first"] == fines["last"])
     unknown = ~agrees | fines["bad"] | ~fines["every"] | (balance * fines["first"] < 0)
-    key = fines.index.get_level_values("key")
+    key = fines.index.get_level_values("user")
     owed = balance.groupby(key).sum().round(2)
-    several = rows[rows["counts"]].groupby("key")["currency"].nunique() > 1
+    several = rows[rows["counts"]].groupby("user")["currency"].nunique() > 1
     # A credit does not pay a debt, here as in ``Alma.owed``: both are reasons to stay.
     both = (balance > CENT).groupby(key).any() & (balance < -CENT).groupby(key).any()
     owed = owed.mask(both, balance.abs().groupby(key).sum().round(2))
-    return owed.mask(unknown.groupby(key).any() | several.reindex(owed.index, fill_value=False))
+    owed = owed.mask(unknown.groupby(key).any() | several.reindex(owed.index, fill_value=False))
+    doubtful = over.index.get_level_values("user")[~_settled(over)].unique()
+    return owed.reindex(owed.index.union(doubtful)).mask(lambda all_: all_.index.isin(doubtful))
+
+
+def _settled(fines):
+    """Which closed fines leave nothing: none remains in any row, or their transactions come to the original amount."""
+    none = (fines["most"] < CENT) & ~((fines["moved"] > 0) & (fines["balance"] * fines["first"] > CENT))
+    # Each row may show its own remaining amount, as if there were no other.
+    paid = (fines["balance"].abs() < CENT) & ((fines["least"] < CENT) | fines["own"]) & ~fines["bad"]
+    return (none | paid) & ~fines["unread"] & (fines["first"] == fines["last"])

@@ -11,16 +11,24 @@ from purgelib.problems import Doubts
 from purgelib.spellings import folded
 from purgelib.values import category, distinct, doubts_of
 
-BOTH = re.compile(r"(\d+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
+BOTH = re.compile(r"([0-9]+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
 CODE = re.compile(r"[A-Z0-9_.-]+")
 # What a spreadsheet or a slip leaves of a code.
 NO_CODE = re.compile(r"#.*|'.*|[^\w]+|[\d.,]+E\+\d+|\d+[.,]0*|\d{4}-\d\d-\d\d.*|\d\d?-[a-z]{3}|[a-z]{3}-\d\d?|"
                      r"null|none|nan|n/a|unknown", re.IGNORECASE)
+# A number before such a word counts something, and is no code; nor is a year.
+TIME = set("""
+year years yr yrs month months week weeks day days term terms semester semesters trimester jahr jahre jahren monat
+monate woche wochen tag tage an ans année années mois semaine semaines jours año años mes meses semana semanas días anno
+anni mesi jaar jaren maand maanden weken dagen ano anos dias år månader veckor dagar""".split())
+YEAR = re.compile("(?:19|20)[0-9]{2}")
 # A pair of code and description that so many times more users contradict is a slip.
 RARE = 3
 SHORTENED = ("stored as a number, so 06 may have become 6: export it again, and do not open it in Excel, or list the "
              "groups in headings.toml under [groups]")
 KIND = "a user group that is not known"
+MISFIT = ("code and description of the user group do not fit, as elsewhere in this export; where they are right, list "
+          "the groups in headings.toml under [groups]")
 
 
 def groups(codes, names, known=None, as_number=None):
@@ -30,22 +38,27 @@ def groups(codes, names, known=None, as_number=None):
     description, as Alma or staff tell. as_number: which codes a workbook stores as numbers.
     Descriptions of which nobody knows the codes raise BadExport.
     """
+    known = known or {}
     if codes is not None:
-        texts, at = _trimmed(codes)
-        code = category(texts, at)
-        given = category(*_trimmed(names)) if names is not None else code.map(
-            {one: (known or {}).get(one) for one in code.cat.categories}).astype("str").astype("category")
-        doubts = _shortened(code, known or {}, as_number, _misfits(code, given))
-        if known:
-            strange = [one for one in code.cat.categories if one.casefold() not in {each.casefold() for each in known}]
-            doubts = doubts.where(code.isin(strange), KIND, "not in the table of user groups: add it, or correct it")
-        return code, given, doubts, "the code as it is"
+        return (*_told(codes, names, known, as_number), "the code as it is")
     made, at = _trimmed(names)
     pairs, how = _known(made, known) if known else _split(made)
     said = [f"user group {one!r} is none of those in headings.toml or Alma's table; add it there"
             if one and not code else "" for one, (code, _) in zip(made, pairs, strict=True)]
     doubts = doubts_of(said, at, KIND)
     return category([code for code, _ in pairs], at), category([name for _, name in pairs], at), doubts, how
+
+
+def _told(codes, names, known, as_number):
+    """The groups where a column tells their codes; a doubtful code is missing."""
+    code = category(*_trimmed(codes))
+    given = category(*_trimmed(names)) if names is not None else code.map(
+        {one: known.get(one) for one in code.cat.categories}).astype("str").astype("category")
+    doubts = _shortened(code, known, as_number, _misfits(code, given, known))
+    if known:
+        strange = [one for one in code.cat.categories if one.casefold() not in {each.casefold() for each in known}]
+        doubts = doubts.where(code.isin(strange), KIND, "not in the table of user groups: add it, or correct it")
+    return code.where(~doubts.any) if doubts.any.any() else code, given, doubts
 
 
 def _trimmed(cells):
@@ -63,8 +76,8 @@ def _typed(text):
     return plain and not described and not shaped
 
 
-def _misfits(code, name):
-    """Codes that are none, and codes beside a description that elsewhere belongs to another one, and is not its own."""
+def _misfits(code, name, known):
+    """Codes that are none, and codes beside a description that elsewhere, or in the table, is that of another one."""
     odd = [at for at, text in enumerate(code.cat.categories) if NO_CODE.fullmatch(text) or not _typed(text)]
     doubts = Doubts.none(len(code)).where(np.isin(code.cat.codes, odd), KIND, "not a code of a user group")
     both = ((code.cat.codes >= 0) & (name.cat.codes >= 0)).to_numpy()
@@ -72,12 +85,18 @@ def _misfits(code, name):
     kinds, counts = np.unique(pairs[both], return_counts=True)
     counted = pd.DataFrame({"pair": kinds, "users": counts, "code": kinds // (len(name.cat.categories) + 1),
                             "name": kinds % (len(name.cat.categories) + 1)})
+    spelled = _spelled(known)
+    meant = [spelled.get(folded(one), set()) for one in name.cat.categories]
+    of_table = [meant[each] and folded(code.cat.categories[one]) in {folded(own) for own in meant[each]}
+                for one, each in zip(counted["code"], counted["name"], strict=True)]
+    contradicted = [bool(meant[each]) and not agrees for each, agrees in zip(counted["name"], of_table, strict=True)]
+    doubts = doubts.where(np.isin(pairs, counted["pair"][contradicted]) & both, KIND,
+                          "the table of user groups has this description for another code")
     of_code, of_name = (counted.groupby(one)["users"].transform("max") for one in ("code", "name"))
-    # The description is usual with another code, and the code with another description, or with nobody else.
-    rare = (RARE * counted["users"] < of_name) & ((counted["users"] < of_code) | (counted["users"] == 1))
-    rare |= (RARE * counted["users"] < of_code) & (counted["users"] < of_name)
-    wrong = np.isin(pairs, counted["pair"][rare]) & both
-    return doubts.where(wrong, KIND, "code and description of the user group do not fit, as elsewhere in this export")
+    # Another code is usual with the description, or another description with the code and another code with it.
+    rare = (RARE * counted["users"] < of_name) | (RARE * counted["users"] < of_code) & (counted["users"] < of_name)
+    wrong = np.isin(pairs, counted["pair"][rare & ~np.array(of_table, dtype=bool)]) & both
+    return doubts.where(wrong, KIND, MISFIT)
 
 
 def _shortened(code, known, as_number, doubts):
@@ -90,39 +109,36 @@ def _shortened(code, known, as_number, doubts):
     return doubts.where(as_number & code.isin(short).to_numpy(), KIND, SHORTENED)
 
 
-def _known(texts, known):
-    """Resolves each text by the table: a code, a description that only one code has, or both in one."""
-    by_code = {folded(code): code for code in known}
-    by_name = {}
+def _spelled(known):
+    """The table of groups by what stands in exports: a code, a description, or both in one -> the codes it may mean."""
+    found = {}
     for code, name in known.items():
-        by_name.setdefault(folded(name), set()).add(code)
-    return [_resolved(text, known, by_code, by_name) for text in texts], "by the table of user groups"
+        for text in (code, name, *(f"{code}{sign}{name}" for sign in (" ", " - ", ": ", "-", ":"))):
+            found.setdefault(folded(text), set()).add(code)
+    return found
 
 
-def _resolved(text, known, by_code, by_name):
-    code = by_code.get(folded(text))
-    named = by_name.get(folded(text), set())
-    # A text that is one group's code and another one's description tells neither.
-    found = ({code} if code else set()) | named
-    if not found:
-        found = {one for one, name in known.items()
-                 if folded(text) in {folded(f"{one}{sign}{name}") for sign in (" ", " - ", ": ", "-", ":")}}
-    if len(found) != 1:
-        return "", text
-    one = next(iter(found))
-    return one, known[one]
+def _known(texts, known):
+    """Resolves each text by the table; one that is a group's code and another one's description tells neither."""
+    spelled = _spelled(known)
+    found = [spelled.get(folded(text), ()) for text in texts]
+    return [(*codes, known[next(iter(codes))]) if len(codes) == 1 else ("", text)
+            for text, codes in zip(texts, found, strict=True)], "by the table of user groups"
 
 
 def _split(texts):
     """Without a table: code and description in one, or codes only, where that is certain for the whole column."""
     filled = [text for text in texts if text]
     pairs = [BOTH.fullmatch(text) for text in filled]
+    widths = {len(one[1]) for one in pairs if one and one[1].isdigit()} or {0}
     certain = all(pairs) and all(_is_code(one[1], one[2], len(filled)) for one in pairs)
+    certain = certain and max(widths) - min(widths) <= 1
     if filled and certain and len({one[1] for one in pairs}) == len({one[2] for one in pairs}) == len(set(filled)):
         split = {text: (one[1], one[2]) for text, one in zip(filled, pairs, strict=True)}
         return [split.get(text, ("", "")) for text in texts], "code and description in one column"
     with_digit = sum(any(sign.isdigit() for sign in text) for text in filled)
-    if filled and all(CODE.fullmatch(text) for text in filled) and with_digit * 2 >= len(filled):
+    codes = all(CODE.fullmatch(text) and not YEAR.fullmatch(text) for text in filled)
+    if filled and codes and with_digit * 2 >= len(filled):
         return [(text, "") for text in texts], "codes in the column of descriptions"
     if not filled:
         return [("", "") for _ in texts], "no user group at all"
@@ -135,8 +151,10 @@ def _split(texts):
 def _is_code(code, name, many):
     """Whether a text's first word is a code before a name; one of letters only, if it shortens it (SENR Senior).
 
-    One "ILL Partner" alone is a description, and so are "PHD students" and "2 years", wherever they stand.
+    One "ILL Partner" alone is a description, and so are "PHD students", "3 Years" and "2024 Students".
     """
+    if YEAR.fullmatch(code) or code.isdigit() and re.split(r"\W", name.casefold())[0] in TIME:
+        return False
     letters = iter(name.casefold())
     short = many > 2 and all(sign in letters for sign in code.casefold() if sign.isalpha())
     return not name[0].islower() and (any(sign.isdigit() for sign in code) or short)

@@ -1,10 +1,9 @@
 """Primary IDs: which ones a spreadsheet or a hand has damaged, and whom a damaged one may mean.
 
 An ID is text and stays as it is written; nothing is repaired. Most IDs are plainly sound and are told so by two
-searches over the whole column; each of the others is judged by itself.
+searches over the whole column; each of the others is judged by itself, and numbers by the others' (see `widths`).
 """
 
-import collections
 import re
 import unicodedata
 
@@ -13,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import users
+from purgelib import users, widths
 from purgelib.problems import Doubts
+from purgelib.widths import ENOUGH, EXCEL, LOOK, matches
 
 # Letters of other scripts, dashes and quotes that only look like those of a keyboard.
 LOOKS = {ord(pair[0]): pair[1] for pair in (
@@ -27,7 +27,10 @@ LOOKS = {ord(pair[0]): pair[1] for pair in (
 ).split()}
 # What a capital looks like, seen in a key, which is folded.
 SKELETON = {ord(chr(sign).lower()): looks.lower() for sign, looks in LOOKS.items()}
-MONTH = "(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)"
+# As spreadsheets shorten them, in English, German, French, Spanish, Italian, Dutch, Portuguese.
+MONTH = "(?:" + "|".join((
+    "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|jän|mär|mrz|mai|okt|dez|janv|févr?|fevr?|mars|avr|avril|juin|"
+    "juil|août|aout|déc|ene|abr|ago|set|dic|gen|mag|giu|lug|ott|mrt|maart|mei|out").split("|")) + ")"
 TIME = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?Z?)?"
 # What only a spreadsheet makes of an ID; patterns that Python and RE2 read alike.
 DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
@@ -38,18 +41,15 @@ DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
     (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date")))
 # What programs write where there is nothing.
 NOTHING = r"null|none|nan|nil|n/a|unknown|undefined|true|false|0+"
+# What may be a number that a spreadsheet has shortened.
+SHORTENED = r"^(?:[0-9]{15}0+|[0-9]+(?:[.,][0-9]*)?[eE][+]?[0-9]{1,2})$"
 # Plainly sound: of the signs on a keyboard, with single blanks inside at most, and nothing that may be a doubt.
 TYPED = r"^[!-~]+(?: [!-~]+)*$"
 DOUBTFUL = "(?i)^(?:" + "|".join(
     ["no primary id.*", "[^a-z0-9]*", NOTHING, ".*`.*", r".*\?.*", *(pattern.pattern for pattern, _ in DAMAGE)]) + ")$"
 LOST = "(?i)^(?:" + "|".join(
     ["[^a-z0-9]*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
-AMONG_DIGITS = r"^[OolI]*\d[\dOolI]*$"
-EMPTY, CONTACT, ODD, EXCEL, LOOK, ZEROS = ("no primary ID", "contact", "odd signs in a primary ID",
-                                           "a primary ID damaged by Excel", "look-alike letters in a primary ID",
-                                           "a primary ID that lost its zeros")
-# How many numbers show a usual width, and which share of them must have it: of few, a little less.
-FEW, ENOUGH, NEARLY_ALL, OF_FEW = 4, 20, 0.8, 0.75
+EMPTY, CONTACT, ODD = "no primary ID", "contact", "odd signs in a primary ID"
 
 
 def ids(cells, as_number=None):
@@ -57,16 +57,13 @@ def ids(cells, as_number=None):
 
     as_number: which cells a workbook stores as numbers. The key is ``users.key_of`` the ID.
     """
-    texts = _flat(cells)
-    doubts = _long_ones(texts, _widths(texts, _odd_ones(texts)))
-    if as_number is not None:
-        doubts = _numbers(texts, np.asarray(as_number, dtype=bool), doubts)
-    return texts.to_pandas().astype("str"), _keys(texts), doubts
+    texts = arrow(cells)
+    return texts.to_pandas().astype("str"), _keys(texts), widths.judged(texts, as_number, _odd_ones(texts))
 
 
 def _odd_ones(texts):
     """Judges one by one the IDs that are not plainly sound; returns Doubts."""
-    odd = np.flatnonzero(~_matches(texts, TYPED) | _matches(texts, DOUBTFUL))
+    odd = np.flatnonzero(~matches(texts, TYPED) | matches(texts, DOUBTFUL))
     # Where other scripts are usual, a word in one of them is no damage.
     other = pc.sum(pc.invert(pc.string_is_ascii(texts))).as_py() or 0
     latin = other < ENOUGH or 2 * other <= len(texts)
@@ -76,15 +73,6 @@ def _odd_ones(texts):
     codes = np.full(len(texts), -1, dtype=np.int32)
     codes[odd] = [said.get(judged[text], -1) for text in told]
     return Doubts(codes, tuple(said))
-
-
-def _flat(cells):
-    cells = cells.cast(pa.large_string())
-    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-
-
-def _matches(texts, pattern):
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def _keys(texts):
@@ -127,68 +115,30 @@ def _looks(text, latin):
     return bool(alike) and (latin or beside or not all(sign.isalpha() for sign in alike))
 
 
-def _widths(texts, doubts):
-    """Lost zeros: nearly all IDs are numbers of one width, and some are shorter; and letters that look like digits."""
-    digits = _matches(texts, r"^\d+$")
-    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
-    found = collections.Counter(dict(zip(*np.unique(lengths[digits], return_counts=True), strict=True)))
-    count = sum(found.values())
-    if count < FEW:
-        return doubts
-    width, many = found.most_common(1)[0]
-    # Of numbers without a pattern a tenth begins with 0: that damage leaves about nine in ten at full width.
-    if many >= count * (NEARLY_ALL if count >= ENOUGH else OF_FEW):
-        shorter = digits & (lengths < width) & (not _counted(texts, digits & (lengths <= 18)))
-        doubts = doubts.where(shorter, ZEROS,
-                              f"shorter than the {width} digits of the others: has Excel dropped leading zeros?")
-        doubts = doubts.where(~digits & (lengths == width) & _matches(texts, AMONG_DIGITS), LOOK,
-                              "a letter among digits, where the other IDs are numbers: O for 0, l for 1?")
-    return doubts
-
-
-def _counted(texts, digits):
-    """Whether the numbers are simply counted, as 1 to 99999 are: then shorter ones have lost nothing."""
-    numbers = texts.filter(pa.array(digits)).cast(pa.int64()).to_numpy()
-    return bool(len(numbers)) and numbers.max() - numbers.min() < 2 * len(numbers)
-
-
-def _long_ones(texts, doubts):
-    """Excel keeps 15 digits and writes 0 for the others; of whole numbers of 16 digits, a tenth ends with 0 as well."""
-    long, zero = _matches(texts, r"^\d{16,}$"), _matches(texts, r"^\d{15}0+$")
-    if 2 * zero.sum() <= long.sum():
-        zero = _matches(texts, r"^\d{15}000+$")
-    return doubts.where(zero, EXCEL, "damaged by Excel (a number of more than 15 digits); export it again, and do not "
-                                     "open it in Excel")
-
-
-def _numbers(texts, as_number, doubts):
-    """What a workbook stores as a number has no leading zeros: where others have, or are longer, some may be lost."""
-    digits, zero = _matches(texts, r"^\d+$"), _matches(texts, r"^0\d")
-    lengths = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
-    longest = lengths[digits].max(initial=0)
-    lost = as_number & digits & ((zero & ~as_number).any() | (lengths < longest))
-    return doubts.where(lost, ZEROS, "stored as a number, where other IDs begin with 0 or are longer: has Excel "
-                                     "dropped leading zeros?")
-
-
 def loose(keys):
-    """Returns for each key what is left when blanks, leading zeros, decimals and look-alikes are taken away.
-
-    A damaged ID has the same as the one that it was.
-    """
-    texts = pa.array(keys, type=pa.large_string(), from_pandas=True)
-    plain = pc.replace_substring_regex(texts, r"[\x00-\x20\x7f'`]+", "")
-    plain = pc.replace_substring_regex(plain, r"^(\d+)[.,]0*$", r"\1")
-    plain = pc.replace_substring_regex(plain, r"^0+", "").to_pandas().astype("str").set_axis(keys.index)
+    """Returns for each key what is left without blanks, leading zeros, decimals, look-alikes: of a damaged one, too."""
+    texts = arrow(keys)
+    # Most have none of these signs: to look is faster than to replace.
+    plain = _replaced(texts, r"[\x00-\x20\x7f'`]", r"[\x00-\x20\x7f'`]+", "")
+    plain = _replaced(plain, r"^\d+[.,]0*$", r"[.,]0*$", "")
+    plain = pc.ascii_ltrim(plain, characters="0").to_pandas().astype("str").set_axis(keys.index)
     other = ~pc.string_is_ascii(texts).fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
     if other.any():
         plain[other] = [_skeleton(text) for text in keys[other]]
     return plain
 
 
+def _replaced(texts, where, pattern, instead):
+    found = pc.match_substring_regex(texts, where).fill_null(False)
+    return texts if not pc.any(found).as_py() else pc.replace_with_mask(
+        texts, found, pc.replace_substring_regex(texts.filter(found), pattern, instead))
+
+
 def _skeleton(text):
     text = unicodedata.normalize("NFKC", text).casefold().translate(SKELETON)
-    text = "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
+    if not text.isprintable():
+        text = "".join(sign for sign in text if not sign.isspace() and unicodedata.category(sign)[0] != "C")
+    text = text.replace(" ", "")
     return re.sub(r"^0+", "", re.sub(r"^(\d+)[.,]0*$", r"\1", text.replace("'", ""))).casefold()
 
 
@@ -197,12 +147,13 @@ def alike(keys, others):
 
     keys: all different. others: keys of users who are not among them.
     """
-    texts = pa.array(keys, type=pa.large_string())
+    texts = arrow(keys)
     lengths = pc.utf8_length(texts)
-    if not len(others) and _matches(texts, r"^[0-9]+$").all() and pc.min(lengths) == pc.max(lengths):
+    if not len(others) and matches(texts, r"^[0-9]+$").all() and pc.min(lengths) == pc.max(lengths):
         return np.zeros(len(keys), dtype=bool)
     everybody = pd.concat([keys, others]).reset_index(drop=True)
-    bare = loose(everybody)
+    bare = _replaced(arrow(loose(everybody)), r"^[^0-9a-z]*\d+[^0-9a-z]+$|^[^0-9a-z]+\d+$", r"\D+", "")
+    bare = _replaced(bare, "^0", "^0+", "").to_pandas().astype("str")
     # Only an ID that is not bare itself can be like another one.
     shared = set(bare[(bare != everybody).to_numpy()])
     found = bare.isin(shared).to_numpy(copy=True)
@@ -212,37 +163,53 @@ def alike(keys, others):
 
 def as_digits(keys):
     """Returns keys with O, I and l as the digits that they look like, for comparing."""
-    return keys.str.translate(str.maketrans("oil", "011")).str.lstrip("0")
+    texts = arrow(keys)
+    for letter, digit in ("o0", "i1", "l1"):
+        texts = pc.replace_substring(texts, letter, digit)
+    return pc.ascii_ltrim(texts, characters="0").to_pandas().astype("str").set_axis(keys.index)
 
 
 def tell_nothing(primary_ids):
     """Returns a boolean array: of which IDs nothing is left to tell whose they were (empty, an error, a date)."""
-    return _matches(pa.array(primary_ids, type=pa.large_string(), from_pandas=True).fill_null(""), LOST)
+    return matches(arrow(primary_ids).fill_null(""), LOST)
 
 
 def may_mean(damaged, keys):
     """Returns a boolean array: which of the keys the damaged IDs (a list) may have been."""
-    texts = pd.Series(list(damaged), dtype="str")
-    bare = loose(texts.str.strip().str.casefold())
-    looked = loose(keys)
-    found = looked.isin(set(bare) - {""}).to_numpy(bool) & ~keys.isin(set(users.key_of(texts))).to_numpy(bool)
+    texts = pd.Series(list(dict.fromkeys(damaged)), dtype="str")
+    bare, looked = loose(texts.str.strip().str.casefold()), arrow(loose(keys))
+    found = among(looked, bare) & ~among(keys, users.key_of(texts))
     # O for 0 and l for 1: compared with both sides made digits.
-    digits = str.maketrans("oil", "011")
-    swapped = {one.translate(digits).lstrip("0") for one in bare if re.fullmatch(r"[oli\d]*", one)}
-    found |= looked.isin(swapped - {""}).to_numpy(bool)
-    return found | _between(keys, [span for text in texts if (span := _span(text))])
+    found |= among(looked, as_digits(bare[matches(arrow(bare), r"^[oli\d]*$")]))
+    texts = texts.str.strip()
+    return found | _between(keys, [span for text in texts[texts.str.contains(SHORTENED)] if (span := _span(text))])
+
+
+def among(texts, known):
+    """Returns a boolean array: which texts are some of the known ones, and not empty."""
+    found = pc.is_in(arrow(texts), value_set=arrow(known))
+    return pc.and_(found, pc.not_equal(arrow(texts), "")).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def arrow(texts):
+    """Returns a column of texts, of pandas or pyarrow, as one pyarrow array of large strings."""
+    made = (texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, from_pandas=True)).cast(
+        pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 
 def _span(text):
     """The least and the largest number that a spreadsheet shows as this, such as 1.2E+11; None for other texts."""
-    text = text.strip()
     if re.fullmatch(r"\d{15}0+", text):
-        # Fifteen digits are kept.
-        return int(text), int(text) + 10 ** (len(text) - 15)
+        # Fifteen digits are kept, cut off by Excel, rounded by others.
+        unit = 10 ** (len(text) - 15)
+        return int(text) - unit // 2, int(text) + unit
     said = re.fullmatch(r"(\d+)(?:[.,](\d*))?e\+?(\d{1,2})", text, re.IGNORECASE)
-    if not said or int(said[3]) < len(said[2] or ""):
+    if not said:
         return None
-    shown, unit = int(said[1] + (said[2] or "")), 10 ** (int(said[3]) - len(said[2] or ""))
+    # More decimals than the exponent has places are those of a number that is no whole one.
+    decimals = (said[2] or "")[:int(said[3])]
+    shown, unit = int(said[1] + decimals), 10 ** (int(said[3]) - len(decimals))
     # Rounded or cut off.
     return max(2 * shown - 2, 1) * unit // 2, (shown + 1) * unit
 

@@ -6,13 +6,16 @@ earlier, whom Analytics still shows, are set apart as ghosts: they are nobody wh
 """
 
 import dataclasses
+import itertools
+import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import groups, headings, identifiers, users, values
+from purgelib import groups, headings, identifiers, users, values, widths
 
 # What two rows of one user must agree in.
 FACTS = ["name", "user_group", "record_type", "account_type", "status", "expiry_date", "purge_date", "campus",
@@ -21,6 +24,7 @@ WORDED, DATES = ("record_type", "account_type", "status", "other_roles"), ("expi
 NAMELESS = "contact"  # the kind of doubt that is no damage: vendor contacts have no primary ID in Alma
 TOGETHER = 100_000
 TORN = str.maketrans(dict.fromkeys("\t;,|\"", "\n"))
+WORD, LONG = re.compile(r"[^\W_]+"), 8  # words of a name; more than so many are compared as one heap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +32,36 @@ class People:
     """Everybody in the exports of users: the table (see ``users.COLUMNS``), the ghosts, and how many rows went where.
 
     ghosts: a frame with the columns primary_id, key. refused: rows that name nobody or do not fit, a count per part.
-    folded: rows that say again what another row says, or contradict it.
+    folded: rows that say again what another row says, or contradict it. how: in words how a column was read that
+    could have been read otherwise, by (place of its sheet, heading).
     """
 
     table: pd.DataFrame
     ghosts: pd.DataFrame
     refused: tuple[int, ...]
     folded: int
+    how: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class _Lost:
+    """What is left of rows that cannot be told whose they are: damaged IDs, and the names where the ID says nothing."""
+
+    ids: list[str] = dataclasses.field(default_factory=list)
+    names: set[str] = dataclasses.field(default_factory=set)
+    torn: list[str] = dataclasses.field(default_factory=list)
+    nothing: bool = False  # is left of one of the IDs
+
+    def note(self, frame, part):
+        """Notes the damaged and the torn rows of a part."""
+        self.torn.extend(one.text for one in part.sheet.lost)
+        rows = frame[frame.pop("damaged").to_numpy()]
+        self.ids.extend(rows["primary_id"])
+        if len(rows):
+            nothing = identifiers.tell_nothing(rows["primary_id"])
+            self.nothing |= bool(nothing.any())
+            nameless = nothing | rows["primary_id"].str.contains("[?\ufffd]").to_numpy(bool)
+            self.names |= set(rows["name"][nameless]) if "name" in rows else {""} if nameless.any() else set()
 
 
 def read(parts, mapping, known_groups, problems):
@@ -42,31 +69,28 @@ def read(parts, mapping, known_groups, problems):
 
     known_groups: dict of user group code -> description, or None.
     """
-    frames, damaged, torn, names, refused = [], [], [], set(), []
+    frames, lost, refused, how = [], _Lost(), [], {}
     for at, part in enumerate(parts):
-        frame = _rows(part, mapping, known_groups, problems).assign(part=np.int16(at))
+        frame = _rows(part, mapping, known_groups, problems, how).assign(part=np.int16(at))
         nobody = frame["key"] == ""
         refused.append(int(nobody.sum()) + len(part.sheet.lost))
-        lost = frame.pop("damaged") & ~frame["ghost"]
-        damaged.extend(frame["primary_id"][lost])
-        if lost.any():
-            nothing = identifiers.tell_nothing(frame["primary_id"][lost])
-            names |= set(frame["name"][lost][nothing]) if "name" in frame else {""} if nothing.any() else set()
-        torn.extend(one.text for one in part.sheet.lost)
+        lost.note(frame, part)
         frames.append(frame[~nobody] if nobody.any() else frame)
     rows = _together(frames)
-    _doubt_whom_they_may_mean(rows, damaged, names, torn)
+    _doubt_whom_they_may_mean(rows, lost)
     ghost = rows.pop("ghost").to_numpy()
     ghosts, rows = rows.loc[ghost, ["primary_id", "key"]], rows[~ghost] if ghost.any() else rows
     _doubt(rows, rows["key"].isin(ghosts["key"]), "the same primary ID was purged before")
     once = _folded(rows, parts, problems)
     _doubt(once, identifiers.alike(once["key"], ghosts["key"]), "another ID differs only by leading zeros or the like")
-    return People(users.table(once), ghosts.reset_index(drop=True), tuple(refused), len(rows) - len(once))
+    if lost.nothing:
+        _doubt(once, _differs_by_little(once["key"]), "a row lost its ID, which may be this one but for leading zeros")
+    return People(users.table(once), ghosts.reset_index(drop=True), tuple(refused), len(rows) - len(once), how)
 
 
-def _rows(part, mapping, known_groups, problems):
+def _rows(part, mapping, known_groups, problems, how):
     """One part's rows under the names of the user table, and with: number, ghost, damaged (is the ID)."""
-    reading = _Reading(part, problems)
+    reading = _Reading(part, problems, how)
     cells = reading.take("primary_id")
     primary_id, key, doubts = identifiers.ids(cells, part.as_number("primary_id"))
     made = {"primary_id": primary_id, "key": key}
@@ -83,14 +107,14 @@ def _rows(part, mapping, known_groups, problems):
         made[name] = reading.settled(name, reading.take(name), value, doubts, ghost)
     for name in (one for one in DATES if part.has(one)):
         cells = reading.take(name)
-        made[name] = reading.settled(name, cells, *values.dates(
-            cells, mapping.order, part.sheet.epoch or mapping.epoch,
-            part.as_number(name) if part.sheet.epoch else None), ghost)
+        *told, how = values.dates_and_how(cells, mapping.order, part.sheet.epoch or mapping.epoch,
+                                          part.as_number(name) if part.sheet.epoch else None)
+        made[name] = reading.settled(name, cells, *told, ghost, how)
     codes, names = reading.take("user_group"), reading.take("group_name")
-    code, made["group_name"], doubts, _ = groups.groups(
+    code, made["group_name"], doubts, how = groups.groups(
         codes, names, known_groups, part.as_number("user_group") if codes is not None else None)
     told = ("group_name", names) if codes is None else ("user_group", codes)
-    made["user_group"] = reading.settled(*told, code, doubts, ghost)
+    made["user_group"] = reading.settled(*told, code, doubts, ghost, how)
     if part.has("campus"):
         made["campus"] = _texts(reading.take("campus"))
     for names in (("first_name", "last_name"), ("full_name",)):
@@ -105,16 +129,18 @@ def _rows(part, mapping, known_groups, problems):
 class _Reading:
     """Reads a part a column at a time, lists what is doubtful, and lets the texts go that nobody needs any more."""
 
-    def __init__(self, part, problems):
-        self.part, self._problems = part, problems
+    def __init__(self, part, problems, how):
+        self.part, self._problems, self._how = part, problems, how
         self._said, self._codes = [""], np.zeros(len(part), dtype=np.int8)
 
     def take(self, name):
         """Returns a column's texts, for the last time where the export holds nothing but users; or None."""
         return self.part.columns.pop(name, None) if self.part.kinds == ("users",) else self.part.cells(name)
 
-    def settled(self, name, cells, value, doubts, ghost):
-        """Lists the doubtful cells of a column, and returns its values."""
+    def settled(self, name, cells, value, doubts, ghost, how=""):
+        """Lists the doubtful cells of a column, keeps how it was read, and returns its values."""
+        if how:
+            self._how[self.part.sheet.place, self.part.heading(name)] = how
         if doubts.any.any():
             self._problems.add(self.part.sheet, self.part.heading(name), cells, doubts, calm=ghost)
             self._note(f"{self.part.heading(name)} cannot be read", doubts.any)
@@ -181,21 +207,64 @@ def _doubt(rows, where, sentence):
         rows.loc[where, "doubt"] = sentence
 
 
-def _doubt_whom_they_may_mean(rows, damaged, names, torn):
-    """A row whose ID is damaged, or that is torn, may belong to somebody who has another row: nobody can tell.
-
-    names: of the rows of whose ID nothing is left.
-    """
-    if damaged:
-        _doubt(rows, identifiers.may_mean(damaged, rows["key"]), "a row with a damaged ID may mean this user, too")
-    if "" in names:
-        _doubt(rows, np.ones(len(rows), dtype=bool), "a row has neither an ID nor a name: it may be anybody's")
-    elif names:
-        _doubt(rows, rows["name"].isin(names), "a row without an ID has this user's name")
-    words = {users.key_of(word) for text in torn for word in text.translate(TORN).split("\n")} - {""}
+def _doubt_whom_they_may_mean(rows, lost):
+    """A row whose ID is damaged, or that is torn, may belong to somebody who has another row: nobody can tell."""
+    if lost.ids:
+        _doubt(rows, identifiers.may_mean(lost.ids, rows["key"]), "a row with a damaged ID may mean this user, too")
+    if lost.names:
+        told = [name.split() for name in lost.names]
+        # Of somebody purged before, the last name may be the primary ID.
+        as_ids = {users.key_of(" ".join(words[at:])) for words in told for at in range(len(words))}
+        _doubt(rows, rows["key"].isin(as_ids) | identifiers.may_mean(sorted(as_ids), rows["key"]),
+               "a row without an ID has this one as its name")
+        if frozenset() in {_words(name) for name in lost.names}:
+            _doubt(rows, np.ones(len(rows), dtype=bool), "a row has neither an ID nor a name: it may be anybody's")
+        else:
+            _doubt(rows, _named(rows, lost.names), "a row without an ID has this user's name")
+    words = {users.key_of(word) for text in lost.torn for word in text.translate(TORN).split("\n")} - {""}
     if words:
         named = rows["key"].isin(words) | identifiers.may_mean(sorted(words), rows["key"])
         _doubt(rows, named, "a row that does not fit its headings names this user")
+
+
+def _words(name):
+    """The words of a name as names are compared: without case, accents, signs, order."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
+    return frozenset(WORD.findall(plain.casefold()))
+
+
+def _named(rows, lost):
+    """Which users' names may be one of the lost ones: all words of one stand in the other."""
+    if "name" not in rows:
+        return np.ones(len(rows), dtype=bool)
+    wanted = {_words(name) for name in lost}
+    long = frozenset().union(*(one for one in wanted if len(one) > LONG))
+    # Of a very long name, some of its words are enough.
+    wanted = {frozenset(sorted(one)[:LONG]) for one in wanted}
+    within = {some for one in wanted for some in _subsets(one)}
+    every = frozenset().union(*wanted)
+
+    def may_be(name):
+        words = _words(name)
+        known = words & every
+        return words in within or words <= long or len(known) > LONG or any(
+            some in wanted for some in _subsets(known))
+    return rows["name"].fillna("").map(may_be).to_numpy(bool)
+
+
+def _subsets(words):
+    return (frozenset(some) for size in range(len(words) + 1) for some in itertools.combinations(words, size))
+
+
+def _differs_by_little(keys):
+    """Which keys an ID that is lost may have been but for leading zeros and the like: see ``identifiers.alike``."""
+    numbers = keys.str.fullmatch("[0-9]+").to_numpy(bool)
+    lengths = keys.str.len().to_numpy()
+    few = numbers.sum() < widths.FEW
+    short = numbers & (few | (lengths < lengths[numbers].max(initial=0)))
+    # Where all numbers have one width, the lost one had it, too: no other has it but for its zeros.
+    zeros = numbers if few or short.any() else False
+    return short | (identifiers.loose(keys) != keys).to_numpy(bool) & (~numbers | zeros)
 
 
 def _folded(rows, parts, problems):

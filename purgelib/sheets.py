@@ -38,7 +38,7 @@ class Sheet:
     lost: rows that do not fit. titles: texts of the cells above the headings, row by row.
     ended: whether the last row is known to be whole; a text file whose last line has no end may be cut off there.
     epoch: 1900 or 1904, where a workbook says from when its days are counted.
-    as_number: column -> boolean array, which of its cells were stored as numbers (workbooks only).
+    as_number: column -> boolean array, which of its cells were stored as numbers (workbooks, and pages made of them).
     """
 
     file: str
@@ -59,6 +59,20 @@ class Sheet:
     def place(self):
         """Returns file and sheet as staff read them."""
         return f"{self.file}, sheet {self.sheet}" if self.sheet else self.file
+
+    def row(self, at):
+        """Returns the texts of one row, trimmed."""
+        return [column[at].as_py().strip() for column in self.cells.columns]
+
+    def losing(self, rows, why):
+        """Returns the sheet with the rows at those places among its lost ones."""
+        kept = np.ones(len(self), dtype=bool)
+        kept[rows] = False
+        lost = [Lost(int(self.numbers[at]), ", ".join(filter(None, self.row(at))), why) for at in rows]
+        return dataclasses.replace(
+            self, cells=self.cells.filter(pyarrow.array(kept)), numbers=self.numbers[kept],
+            lost=tuple(sorted((*self.lost, *lost), key=lambda one: one.number)),
+            as_number={at: mask[kept] for at, mask in self.as_number.items()})
 
 
 @dataclasses.dataclass(frozen=True)

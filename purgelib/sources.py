@@ -3,21 +3,25 @@
 import dataclasses
 import datetime
 import functools
+import itertools
 import re
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
-from purgelib import forms, headings, values
-from purgelib.errors import DataTooOld
+from purgelib import forms, headings, mappings, values
+from purgelib.errors import BadExport, DataTooOld
 from purgelib.sheets import Part
 
 MAPPING = "headings.toml"
 # Where exports are known to end: Excel's sheets, old and new, and what reporting servers are often set to.
 LIMITS = {65_000, 65_535, 65_536, 100_000, 250_000, 500_000, 1_000_000, 1_048_575, 1_048_576}
+AGAIN = "the headings stand here again: are two exports one below the other? Put each into a file of its own"
 # What Analytics, or a person above a table, calls the day of the data.
 TITLE = re.compile(r"(?:updated|available) as of\D{0,20}(\d{4}-\d{2}-\d{2})", re.IGNORECASE)
 
@@ -51,7 +55,7 @@ def mapping(where, path=None):
     """Returns staff's own names for headings: of that headings.toml, or of the one in the folder. Only reads."""
     beside = Path(where) / MAPPING if isinstance(where, str | Path) else None
     path = path or (beside if beside and beside.is_file() else None)
-    return headings.load(path) if path else headings.Mapping()
+    return mappings.load(path) if path else mappings.NONE
 
 
 def parts(where, names, data_date, problems):
@@ -60,12 +64,42 @@ def parts(where, names, data_date, problems):
     where: a folder, a file, or a list of files. What is wrong with single rows is added to the problems.
     """
     found = []
+    _refuse_what_is_passed_over(where, names)
     with tempfile.TemporaryDirectory(prefix="purgelib-") as room:
         files = list(_files(where, names, room))
-        for path, name, came_in in tqdm(files, desc="Reading exports", unit="file", delay=2, leave=False,
-                                        file=sys.stdout, disable=len(files) < 2):
-            found.extend(_tables(path, name, came_in, names, data_date, problems))
+        sizes = [path.stat().st_size for path, _, _ in files]
+        with tqdm(total=sum(sizes), desc="Reading exports", unit="B", unit_scale=True, delay=2, leave=False,
+                  file=sys.stdout) as bar:
+            for (path, name, came_in), end in zip(files, itertools.accumulate(sizes), strict=True):
+                # What is read twice counts once.
+                told = functools.partial(_tell, bar, end)
+                found.extend(_tables(path, name, came_in, names, data_date, problems, told))
+                told(end)
     return found
+
+
+def _tell(bar, end, more):
+    bar.update(min(more, end - bar.n))
+
+
+def _refuse_what_is_passed_over(where, names):
+    """Whatever in the folder may be somebody's list, and is not read, is named, unless staff say that it is left alone.
+
+    TOML is read as text only here: another choice may lie beside the exports, a second headings.toml may not.
+    """
+    folder = isinstance(where, str | Path) and Path(where).is_dir()
+    for path in forms.passed_over(where) if folder else ():
+        if path.name == names.name or names.ignores(path.name):
+            continue
+        if path.is_dir():
+            why = "is a folder with files in it, which are not read. Put them beside the other exports"
+        elif path.suffix.casefold() == ".toml":
+            why = mappings.speaks_of_headings(path) and "is not the headings.toml in use. Rename it, or take it away"
+        else:
+            why = "is a hidden file, which may be a list of yours. Rename it without the point, or take it away"
+        if why:
+            raise BadExport(f"{path.name} {why}; or say in headings.toml that it is left alone: "
+                            f'ignore = ["{path.name}"].', file=path.name)
 
 
 def beside(where, names):
@@ -89,16 +123,18 @@ def _files(where, names, room):
             yield path, name, path
 
 
-def _tables(path, name, came_in, names, data_date, problems):
+def _tables(path, name, came_in, names, data_date, problems, told):
     is_header = functools.partial(headings.is_header, mapping=names)
-    whole = forms.read(path, name, is_header, frozenset(names.ignore))
+    whole = forms.read(path, name, is_header, frozenset(names.ignore), told)
     sha256 = whole.sha256 if path == came_in else forms.sha256(came_in)
     for sheet in whole.sheets:
         called = tuple(headings.names(sheet.headings, names, sheet.place, file=sheet.file,
                                       sheet=sheet.sheet))
-        part = Part.of(sheet, _kinds(sheet, called), called)
+        kinds = _kinds(sheet, called)
+        sheet = _without_headings_again(sheet, called, names)
+        part = Part.of(sheet, kinds, called)
         _list_lost(sheet, problems)
-        suspected = _suspected(sheet)
+        suspected = _suspected(sheet, called)
         if suspected:
             problems.say("perhaps cut off", sheet.file, suspected, sheet=sheet.sheet, stops=False)
         yield part, Source(sheet.place if len(whole.sheets) > 1 else sheet.file, ", ".join(part.kinds),
@@ -113,6 +149,23 @@ def _kinds(sheet, called):
     return kinds
 
 
+def _without_headings_again(sheet, called, names):
+    """Of two exports one below the other, the second headings are a lost row; where they are others, it is an error."""
+    at = called.index("primary_id")
+    known = pa.array(headings.may_be_headings(sheet.headings[at], names), pa.string())
+    cells = pc.utf8_lower(pc.utf8_trim_whitespace(sheet.cells.column(at).cast(pa.string())))
+    again = []
+    for row in np.flatnonzero(pc.is_in(cells, known).to_numpy()).tolist():
+        texts = sheet.row(row)
+        if texts == list(sheet.headings):
+            again.append(row)
+        elif headings.are_headings(texts, names):
+            raise BadExport(f"{sheet.place}, row {sheet.numbers[row]}: other headings stand here: {', '.join(texts)}. "
+                            "Two exports are one below the other: put each into a file of its own.", file=sheet.file,
+                            sheet=sheet.sheet, row=int(sheet.numbers[row]), value=texts)
+    return sheet.losing(again, AGAIN) if again else sheet
+
+
 def _list_lost(sheet, problems):
     if sheet.lost:
         problems.list("a row that does not fit its headings", sheet.file, sheet.sheet,
@@ -120,7 +173,7 @@ def _list_lost(sheet, problems):
                       [one.text for one in sheet.lost], [one.why for one in sheet.lost])
 
 
-def _suspected(sheet):
+def _suspected(sheet, called):
     """Why the file may have been cut off, in words."""
     rows = len(sheet) + len(sheet.lost)
     if limit := {rows, rows + 1} & LIMITS:
@@ -128,7 +181,8 @@ def _suspected(sheet):
                 "shows, and export in parts if there are more")
     if not rows:
         return "has headings and not a single row: was a filter wrong?"
-    if not sheet.ended:
+    # A list that staff wrote by hand often ends so; a row that has its reason has its whole ID.
+    if not sheet.ended and not ("keep_reason" in called and called[-1] != "primary_id"):
         return "no line end follows its last row: it may be cut off there"
     return ""
 

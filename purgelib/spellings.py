@@ -5,6 +5,7 @@ with their drift. Translations are literal, or the words of the translated help;
 can mean something else is left out, and staff add it: Italian and Dutch have one word for expiry and due date.
 """
 
+import re
 import unicodedata
 
 # The first spelling is Alma's own, and stands in messages.
@@ -108,3 +109,26 @@ def folded(text):
 
 
 SPELLED = {folded(spelling): name for name, spellings in HEADINGS.items() for spelling in spellings}
+USERS_OWN = {"user_group", "group_name", "record_type", "account_type", "status", "expiry_date", "purge_date",
+             "first_name", "last_name", "full_name", "campus", "other_roles"}
+# Tables of Analytics that describe the user; Loaned By and Returned By describe who served the user.
+PERSONS = {"user details", "users", "user", "borrower details", "borrower"}
+ROLES = {"role", "roles"}
+FORMULA = re.compile(r'(?:"[^"]+" ?\. ?)?"([^"]+)" ?\. ?"([^"]+)"')
+BARE_FORMULA = re.compile(r"([^\W\d]+(?: [^\W\d]+)*)\.([^\W\d]+(?: [^\W\d]+)*)")
+
+
+def plain(heading):
+    """Returns a heading as headings are compared: see `folded`; the formula of a bare column gives the column's name.
+
+    "User Details"."Expiry Date" is expiry date; "Role"."Expiry Date" is role expiry date. The facts of other people
+    ("Loaned By"."Primary Identifier") and formulas that compute (CASE WHEN ...) stay themselves: unknown.
+    """
+    text = folded(heading)
+    quoted = FORMULA.fullmatch(text)
+    found = quoted or BARE_FORMULA.fullmatch(text)
+    table, column = (part.strip() for part in found.groups()) if found else ("", text)
+    if table in ROLES:
+        return column if column.startswith("role ") else f"role {column}"
+    others = SPELLED.get(column, "primary_id") in USERS_OWN | {"primary_id"} or not quoted
+    return text if table not in PERSONS and others else column

@@ -11,29 +11,23 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from purgelib import days
 from purgelib.problems import Doubts
 from purgelib.spellings import folded
 
-DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day first", "month first", "year first"
-TIME = (r"(?:[T ]+(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)?"
-        r" ?(?:Z|[+-]\d{2}:?\d{2})?")
-ISO = re.compile(r"(\d{4})([-/.]?)(\d{2})\2(\d{2})" + TIME)
-PARTED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})" + TIME)
-NAMED = re.compile(r"(?:(\d{1,2})[-./ ]+([A-Za-z]{3,9})|([A-Za-z]{3,9})\.? (\d{1,2}),?)[-./, ]+(\d{4}|\d{2})" + TIME)
-SERIAL = re.compile(r"(\d{1,7})(\.\d+)?")
-MONTHS = {name: at for at, names in enumerate(zip(
-    "jan feb mar apr may jun jul aug sep oct nov dec".split(),
-    "january february march april may june july august september october november december".split(), strict=True), 1)
-    for name in names} | {"sept": 9}
-EPOCHS = {1900: datetime.date(1899, 12, 30), 1904: datetime.date(1904, 1, 1)}
-NO_DATE = "not a date that I can read without guessing; export dates as YYYY-MM-DD"
-CUT_YEAR = "a year of two digits may be 1999 or 9999, 1900 or 2000; export dates as YYYY-MM-DD"
-NO_DAYS = "a number that may be something else than a number of days; export dates as YYYY-MM-DD"
-BOTH_WAYS = ("day and month can be read in two ways, and the column does not tell which; export dates as YYYY-MM-DD, "
-             "or say in headings.toml which comes first")
+TWO_WAYS = "day and month can be read in two ways, and the column does not tell which; export dates as YYYY-MM-DD"
+BOTH_WAYS = TWO_WAYS + ", or say in headings.toml which comes first"
+FIRST_OR_LAST = ("the year may stand first or last, and the column does not tell; export dates as YYYY-MM-DD, or say "
+                 "in headings.toml whether day, month or year comes first")
+AGAINST = ("headings.toml says {order}, but {many:,} of these dates cannot be read so; correct it there, or export "
+           "dates as YYYY-MM-DD")
 SWAPPED = ("this column mixes dates of two kinds, as when Excel has converted some and swapped their day and month; "
            "export it again as YYYY-MM-DD")
+NEVER_LATE = ("no date of this column is later than the 12th of its month: are day and month swapped? Compare with "
+              "Alma and export it again; where they are right, say so in headings.toml ([dates], order)")
 DATE = "a date that cannot be read"
+TO_ONE = 10  # dates that can be read in two ways, to one that cannot
+ENOUGH = 20  # different dates of which one would be later than the 12th
 BLANKS = re.compile(r"[\u00a0\u2007\u2009\u202f]")
 
 
@@ -60,9 +54,15 @@ def category(texts, codes):
 def dates(cells, order=None, epoch=None, as_number=None):
     """Reads a column of dates; returns them as a Series of datetime64[s] and the Doubts. Empty is missing, no doubt.
 
-    order: "day first" or "month first", as staff say, where the column does not tell. epoch: 1900 or 1904, from when
-    a workbook counts its days; as_number: which cells it stores as numbers (only these are counted days then).
+    order: "day first", "month first" or "year first", as staff say, where the column does not tell. epoch: 1900 or
+    1904, from when a workbook counts its days; as_number: which cells it stores as numbers (only these are counted
+    days then).
     """
+    return dates_and_how(cells, order, epoch, as_number)[:2]
+
+
+def dates_and_how(cells, order=None, epoch=None, as_number=None):
+    """As ``dates``; returns also in words what told how to read dates that can be read in several ways, "" for none."""
     texts, codes = distinct(cells)
     numbers = np.ones(len(codes), dtype=bool) if as_number is None else np.asarray(as_number, dtype=bool)
     # A text and a number may look the same: they are two things here.
@@ -72,7 +72,8 @@ def dates(cells, order=None, epoch=None, as_number=None):
     read = _Dates([BLANKS.sub(" ", texts[one // 2]).strip() for one in present], many[present], order,
                   [epoch if one % 2 else None for one in present])
     values = np.array([one if isinstance(one, datetime.date) else None for one in read.found], dtype="datetime64[s]")
-    return pd.Series(values[codes]), doubts_of([one if isinstance(one, str) else "" for one in read.found], codes, DATE)
+    said = doubts_of([one if isinstance(one, str) else "" for one in read.found], codes, DATE)
+    return pd.Series(values[codes]), said, read.how
 
 
 def doubts_of(sentences, codes, kind):
@@ -86,111 +87,117 @@ def doubts_of(sentences, codes, kind):
 
 
 class _Dates:
-    """The distinct dates of one column. ``found``: per text a date, a sentence that says why not, or None."""
+    """The distinct dates of one column. ``found``: per text a date, a sentence that says why not, or None.
+
+    how: in words what told how to read those that can be read in several ways.
+    """
 
     def __init__(self, texts, counts, order, epochs):
-        self.found = [_plain_date(text, epoch) for text, epoch in zip(texts, epochs, strict=True)]
-        parted = {at: _readings(text) for at, text in enumerate(texts) if self.found[at] is UNSETTLED}
-        for at, one in parted.items():
-            if len(set(one.values())) < 2:
-                self.found[at] = next(iter(one.values()), NO_DATE)
-        # Each separator by itself: dots and slashes in one column were written by two programs.
-        signs = {at: PARTED.fullmatch(texts[at])[2] for at in parted}
-        settled = {sign: _settled_order({at: one for at, one in parted.items() if signs[at] == sign}, counts, order)
-                   for sign in set(signs.values())}
-        strange = any(one is NO_DATE and sum(sign.isdigit() for sign in text) >= 6
-                      for one, text in zip(self.found, texts, strict=True))
-        dates = any(isinstance(one, datetime.date) for at, one in enumerate(self.found) if at not in parted)
-        mixed = dates and (any(parted.values()) or strange)
-        for at, one in parted.items():
-            if self.found[at] is UNSETTLED:
-                self.found[at] = SWAPPED if mixed else one.get(settled[signs[at]], BOTH_WAYS)
-        if mixed:
+        self.found = [days.plain(text, epoch) for text, epoch in zip(texts, epochs, strict=True)]
+        self._parted = {at: days.readings(texts[at]) for at, one in enumerate(self.found) if one is days.UNSETTLED}
+        self._certain = [at for at, one in enumerate(self.found) if isinstance(one, datetime.date)]
+        hows = self._settle_the_parted(texts, counts, order)
+        self.how = "; ".join(dict.fromkeys(one for one in hows if one))
+        if self._is_mixed(texts):
             # Beside such dates, a day up to the 12th may have been swapped before it was written as YYYY-MM-DD.
-            for at, one in enumerate(self.found):
-                if at not in parted and isinstance(one, datetime.date) and one.day <= 12 and one.day != one.month:
-                    self.found[at] = SWAPPED
-        self.found = [CUT_YEAR if one is CUT else one for one in self.found]
+            self._doubt((at for at in self._certain if self.found[at].day <= 12), SWAPPED)
+            self._doubt((at for at, ways in self._parted.items() if len(days.different(ways)) > 1), SWAPPED)
+        elif not order:
+            iso = [at for at in self._certain if days.ISO.fullmatch(texts[at])]
+            self._doubt(iso if _never_late({self.found[at] for at in iso}) else (), NEVER_LATE)
+        self.found = [days.CUT_YEAR if one is days.CUT else one for one in self.found]
+
+    def _settle_the_parted(self, texts, counts, given):
+        """Each kind by itself: dots and slashes in one column were written by two programs."""
+        kinds = {}
+        for at in self._parted:
+            kinds.setdefault(days.kind(texts[at]), []).append(at)
+        for (_, width), places in kinds.items():
+            ways = [self._parted[at] for at in places]
+            order, how, unsettled = _order(ways, counts[places], given)
+            said = (order or given) if width == 2 else None
+            for at, one in zip(places, ways, strict=True):
+                read = days.different(one)
+                other = said and said not in one and days.YEAR_FIRST in {said, *one}
+                self.found[at] = (days.NO_DATE if other else next(iter(read), days.NO_DATE) if len(read) < 2 else
+                                  days.value(one[order]) if order in one else unsettled)
+            yield how
+
+    def _is_mixed(self, texts):
+        """Whether dates that are certain stand beside others, or beside something that cannot be read."""
+        strange = any(one is days.NO_DATE and sum(sign.isdigit() for sign in text) >= 4
+                      for one, text in zip(self.found, texts, strict=True))
+        return bool(self._certain) and (any(self._parted.values()) or strange)
+
+    def _doubt(self, places, sentence):
+        """Makes those dates doubtful whose day and month may be swapped."""
+        for at in list(places):
+            if not isinstance(self.found[at], datetime.date) or self.found[at].day != self.found[at].month:
+                self.found[at] = sentence
 
 
-UNSETTLED, CUT = object(), object()
-TO_ONE = 10  # dates that can be read in two ways, to one that cannot
+def _never_late(dates):
+    """Whether so many dates without a single day after the 12th are hardly YYYY-MM-DD, but YYYY-DD-MM."""
+    return len(dates) >= ENOUGH and all(one.day <= 12 for one in dates) and not (
+        all(one.day == 1 for one in dates) or all(one.day == one.month for one in dates))
 
 
-def _plain_date(text, epoch):
-    """A date that is certain by itself, a sentence, None for nothing, or UNSETTLED where the column has to tell."""
-    if not text:
-        return None
-    if found := ISO.fullmatch(text):
-        return _day(found[1], found[3], found[4])
-    if found := NAMED.fullmatch(text):
-        month = MONTHS.get((found[2] or found[3]).casefold())
-        year = _year(found[5])
-        return year if year is CUT else _day(year, month, found[1] or found[4]) if month else NO_DATE
-    if found := SERIAL.fullmatch(text):
-        return _counted(int(found[1]), epoch, bool(found[2]))
-    return UNSETTLED if PARTED.fullmatch(text) else NO_DATE
+def _order(ways, counts, given):
+    """How dates of one kind are to be read; returns the order or None, how that is known, and a sentence if not.
+
+    ways: the readings of each different text; counts: how many cells have it; given: the order that staff say.
+    """
+    able = [(set(one), int(many)) for one, many in zip(ways, counts, strict=True) if one]
+    possible = set.intersection(*(orders for orders, _ in able)) if able else set()
+    short = any(days.YEAR_FIRST in orders for orders, _ in able)
+    if given and (short or given != days.YEAR_FIRST):
+        against = sum(many for orders, many in able if given not in orders)
+        return ((None, "", AGAINST.format(order=given, many=against)) if against
+                else (given, f"{given}, as headings.toml says", ""))
+    unsettled = FIRST_OR_LAST if days.YEAR_FIRST in possible else TWO_WAYS if given else BOTH_WAYS
+    order, how = _by_single_ones(ways, counts, possible)
+    if order is None and days.YEAR_FIRST in possible:
+        first, said = _by_ends_of_months(ways, counts)
+        if first:
+            return days.YEAR_FIRST, said, ""
+        if said:
+            left = [{way: read for way, read in one.items() if way != days.YEAR_FIRST} for one in ways]
+            order, how = _by_single_ones(left, counts, possible - {days.YEAR_FIRST})
+            how = f"{said}; {how}" if order else ""
+    return order, how, unsettled
 
 
-def _day(year, month, day):
-    try:
-        return datetime.date(int(year), int(month), int(day))
-    except ValueError:
-        return NO_DATE
+def _by_single_ones(ways, counts, possible):
+    """The order that the dates show that can be read in one way only, and how it is known; or None and ""."""
+    cells = [(one, days.different(one), int(many)) for one, many in zip(ways, counts, strict=True)]
+    single = [many for one, read, many in cells if len(one) == 1 and days.CUT not in read]
+    open_ones = sum(many for _, read, many in cells if len(read) > 1)
+    # One slip of the pen among thousands of dates must not decide how all of them are read; nor where the year stands.
+    enough = len(single) >= (3 if any(days.YEAR_FIRST in one for one in ways) else 1)
+    if len(possible) == 1 and enough and sum(single) >= open_ones / TO_ONE:
+        order = next(iter(possible))
+        return order, f"{order}: {sum(single):,} of {sum(single) + open_ones:,} dates can be read in no other way"
+    return None, ""
 
 
-def _year(text):
-    """A year of two digits means 2002 to 2089: 00, 01 and 90 to 99 may as well be cut off from 1900, 9999 and so on."""
-    if len(text) == 4:
-        return text
-    return "20" + text if "02" <= text <= "89" else CUT
+def _by_ends_of_months(ways, counts):
+    """Whether the year stands first, as most dates on which something ends are the first or last day of a month.
 
-
-def _counted(number, epoch, more):
-    """The day of that number in Excel's count; the year 1900 had no 29 February, but Excel counts one."""
-    if not 1 <= number <= 2_958_465:
-        return NO_DATE
-    # Counted, these days lie before 1932: 2019, 9999, 12.06 or 6.2019 must not look long expired.
-    if 1900 <= number <= 2199 or number == 9999 or more and number < 1900:
-        return NO_DAYS
-    if epoch is None:
-        either = " or ".join(str(np.datetime64(start) + number) for start in EPOCHS.values())
-        return f"a number of days, which may mean {either}; export dates as YYYY-MM-DD"
-    if epoch == 1900 and number <= 60:
-        return NO_DATE if number == 60 else EPOCHS[1900] + datetime.timedelta(number + 1)
-    return EPOCHS[epoch] + datetime.timedelta(number)
-
-
-def _readings(text):
-    """Every way to read a date of three numbers: order -> date, or CUT where its year is cut off."""
-    one, sign, two, last = PARTED.fullmatch(text).group(1, 2, 3, 4)
-    ways = {DAY_FIRST: (last, two, one), MONTH_FIRST: (last, one, two)}
-    if len(last) == 2 and sign == "-":
-        ways[YEAR_FIRST] = (one.zfill(2), two, last)
-    found = {}
-    for order, (year, month, day) in ways.items():
-        year = _year(year)
-        read = _day("2000" if year is CUT else year, month, day)
-        if read is not NO_DATE:
-            found[order] = CUT if year is CUT else read
-    return found
-
-
-def _settled_order(parted, counts, order):
-    """The order that the whole column shows, or that staff say and nothing in the column speaks against; or None."""
-    possible = {DAY_FIRST, MONTH_FIRST, YEAR_FIRST}
-    evidence = open_ones = 0
-    for at, one in parted.items():
-        if one:
-            possible &= set(one)
-        if len(one) == 1 and CUT not in one.values():
-            evidence += counts[at]
-        elif len(set(one.values())) > 1:
-            open_ones += counts[at]
-    if order:
-        return order if order in possible else None
-    # One slip of the pen among thousands of dates must not decide how all of them are read.
-    return next(iter(possible)) if len(possible) == 1 and evidence >= max(1, open_ones / TO_ONE) else None
+    Returns True, False or None, and how it is known. By chance, one in fifteen dates looks so when it is read wrongly.
+    """
+    found = []
+    for one, many in zip(ways, counts, strict=True):
+        if days.YEAR_FIRST in one and len(days.different(one)) > 1:
+            ends = {way: days.ends_month(date) for way, (_, date) in one.items()}
+            found.append((ends.pop(days.YEAR_FIRST), any(ends.values()), int(many)))
+    first, last, cells = np.array(found, dtype=np.int64).reshape(-1, 3).T
+    for is_first, here, there in ((True, first > last, last > first), (False, last > first, first > last)):
+        told = cells[here].sum()
+        if (told >= cells.sum() / TO_ONE and told >= TO_ONE * cells[there].sum()
+                and here.sum() >= 2 + min(len(cells) / 3, 30)):
+            return is_first, (f"year {'first' if is_first else 'last'}: so, {told:,} of {cells.sum():,} dates are the "
+                              "first or last day of a month, and not otherwise")
+    return None, ""
 
 
 # ---- amounts

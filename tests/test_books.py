@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from purgelib.errors import BadExport
-from purgelib.forms import books, cellscan, grids, packed, pages
+from purgelib.forms import books, cellscan, grids, newbooks, packed, pages
 
 DAMAGED = Path(__file__).parent / "damaged"
 HEADS = ["Primary Identifier", "Expiry Date", "Code"]
@@ -176,6 +176,74 @@ def test_an_error_that_does_not_say_where_it_stands_is_refused(tmp_path):
         read(handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, rows)))
 
 
+@pytest.mark.parametrize(("code", "seen"), [
+    ("00000000", "00412345"), ("[$-407]00000000", "00412345"), ("00000000\\ ", "00412345"),
+    ("00000000;-00000000;0", "00412345"), ("[Red]#00000000", "00412345"),
+    ("00000-0000", "00041-2345"), ('"U"00000000', "U00412345"), ('"U"0', "U412345"),
+    ("00,000,000", "412345 (shown as 00,000,000)"), ("[<9]00;00000000", "412345 (shown as [<9]00;00000000)"),
+    ("00000000.00", "412345 (shown as 00000000.00)"), ("0000", "412345"), ("0", "412345"), ("# ##0", "412345"),
+    ("#,##0.00", "412345"), ('#,##0.00\\ "EUR"', "412345"), ("0.0E+00", "412345"), ("General", "412345"),
+    ("@", "412345"),
+])
+def test_a_number_is_read_with_the_zeros_that_its_format_shows(tmp_path, code, seen):
+    def fill(made, sheet):
+        sheet.write_row(0, 2, HEADS)
+        sheet.write_row(1, 2, [412345, "412345", 412345], made.add_format({"num_format": code}))
+        sheet.write_row(2, 2, [412345, "x", 412345])
+        sheet.write_blank(900, 2, None, made.add_format({"num_format": code}))
+    sheet, = read(book(tmp_path / "u.xlsx", fill))
+    assert texts(sheet) == [[seen, "412345", seen], ["412345", "x", "412345"]]
+    assert {at: mask.tolist() for at, mask in sheet.as_number.items()} == {0: [True, True], 2: [True, True]}
+
+
+def test_formats_with_zeros_change_no_date_and_no_number_that_lost_digits(tmp_path):
+    def fill(made, sheet):
+        sheet.write_row(0, 0, HEADS)
+        zeros, day = made.add_format({"num_format": "0000"}), made.add_format({"num_format": "yyyymmdd"})
+        for at, (value, how) in enumerate([(43646, day), (1e22, zeros), (-5, zeros), (0.5, zeros), (0, zeros)], 1):
+            sheet.write_number(at, 0, value, how)
+    sheet, = read(book(tmp_path / "u.xlsx", fill))
+    assert [row[0] for row in texts(sheet)] == ["2019-06-30", "1e+22", "-5", "0.5 (shown as 0000)", "0000"]
+
+
+def styles(*codes):
+    formats = "".join(f'<numFmt numFmtId="{164 + at}" formatCode="{code}"/>' for at, code in enumerate(codes))
+    used = "".join(f'<xf numFmtId="{164 + at}"/>' for at in range(len(codes)))
+    return f'<styleSheet xmlns="{MAIN}"><numFmts>{formats}</numFmts><cellXfs>{used}</cellXfs></styleSheet>'
+
+
+def test_a_cell_that_names_no_style_has_the_first_one(tmp_path):
+    rows = '<row r="2"><c r="A2"><v>7</v></c><c r="B2" s="1"><v>7</v></c></row>' \
+           f"<x:row r='3' xmlns:x='{MAIN}'><x:c s='0' r='A3'><x:v>8</x:v></x:c><x:c\nr='B3' t='n'\ts='0'><x:v>8</x:v>" \
+           "</x:c></x:row>"
+    path = handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, rows), styles=styles("0000", "0"))
+    assert texts(*read(path)) == [["0007", "7"], ["0008", "0008"]]
+
+
+def test_only_the_formats_of_cells_matter_wherever_they_stand(tmp_path):
+    other = ('<dxfs><dxf><numFmt numFmtId="164" formatCode="0"/></dxf></dxfs><numFmts><numFmt numFmtId="164" '
+             'formatCode="0000"/></numFmts><dxfs><dxf><numFmt numFmtId="164" formatCode="0"/></dxf></dxfs>')
+    text = (f'<styleSheet xmlns="{MAIN}"><cellStyleXfs><xf numFmtId="0"/></cellStyleXfs><cellXfs><xf numFmtId="164"/>'
+            f'</cellXfs>{other}</styleSheet>')
+    rows = '<row r="2"><c r="A2"><v>7</v></c></row>'
+    assert texts(*read(handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, rows), styles=text))) == [["0007", ""]]
+
+
+def test_zeros_shown_in_many_rows_are_found_in_all_of_them(tmp_path):
+    rows = [f'<row r="{n}"><c r="A{n}" s="{n % 2}"><v>{n}</v></c>{cell(f"B{n}", "x" * 99)}</row>'
+            for n in range(2, 60_000)]
+    sheet, = read(handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, *rows), styles=styles("0", "00000000")))
+    assert [row[0] for row in texts(sheet)] == [f"{n:08d}" if n % 2 else str(n) for n in range(2, 60_000)]
+
+
+@pytest.mark.parametrize("name", ["zeros_by_format.xlsx", "zeros_by_format.xls", "zeros_by_format_as_html.xls"])
+def test_zeros_that_libreoffice_shows_are_read(name):
+    sheet, = read(DAMAGED / name)
+    assert texts(sheet) == [["00412345", "2019-06-30", "06"], ["00412346", "2020-06-30", "6"], ["412347", "", "06"],
+                            ["00000-0042", "", "Ä6"]]
+    assert sheet.as_number[0].tolist() == [True, True, False, True]
+
+
 TEXT = st.text(st.characters(codec="utf-8", min_codepoint=32, exclude_categories=("Cs", "Cn")), max_size=8)
 CELL = TEXT | st.integers(-10**14, 10**14) | st.booleans() | st.datetimes(
     datetime.datetime(1900, 3, 1), datetime.datetime(2200, 1, 1)).map(lambda day: day.replace(microsecond=0))
@@ -219,10 +287,9 @@ def test_headings_are_looked_for_in_the_first_rows_only(tmp_path):
     assert len(read(book(tmp_path / "v.xlsx", [["x"]] * 29 + [HEADS, ["1"]]))[0]) == 1
 
 
-def test_headings_that_occur_twice_are_refused(tmp_path):
-    with pytest.raises(BadExport, match="Code occurs twice") as refused:
-        read(book(tmp_path / "u.xlsx", [["Primary Identifier", "Code", "Code "], ["1", "2", "3"]]))
-    assert refused.value.column == ["Code"] and refused.value.sheet == "Sheet1" and refused.value.row == 1
+def test_a_heading_that_stands_there_twice_is_kept_twice(tmp_path):
+    sheet, = read(book(tmp_path / "u.xlsx", [["Primary Identifier", "Code", "Code "], ["1", "2", "3"]]))
+    assert sheet.headings == ("Primary Identifier", "Code", "Code") and texts(sheet) == [["1", "2", "3"]]
 
 
 def test_every_sheet_is_read_and_empty_ones_left_out(tmp_path):
@@ -292,7 +359,7 @@ def test_a_number_merged_over_rows_is_known_as_a_number_in_all_of_them(tmp_path)
 @pytest.mark.parametrize("far", [
     '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>', '<row r="2"><c r="xfd1048576"><v>1</v></c></row>',
     "<row r='2'><c s='0'\n r='XFD1048576'><v>1</v></c></row>",
-    '<x:row r="1048576"><x:c r="XFD2"><x:v>1</x:v></x:c></x:row>',
+    f'<x:row xmlns:x="{MAIN}" r="1048576"><x:c r="XFD1048576"><x:v>1</x:v></x:c></x:row>',
     '<row r="1048000"/><row><c/>' + "<c/>" * 9000 + "<c><v>1</v></c></row>",
     '<row r="2"><c r="XFC2"/></row>' + "<row/>" * 9000 + "<row><c><v>1</v></c></row>",
 ])
@@ -312,6 +379,60 @@ def test_rows_that_only_have_a_height_do_not_matter(tmp_path):
     assert texts(*read(path)) == [["1", "1", "1"]]
 
 
+@pytest.mark.parametrize("row", [
+    f'<row r="2"><c r="A2"><v>1</v>{cell("B2", "2")}</row>', '<row r="2"><c r="A2"><v>1<v></c></row>',
+    '<row r="2"><c r="A2"><v>1</v></c>', '<row r="2"><c r="A2"><v>1</is></c></row>', '<row r="2"></c></row>',
+    '<row r="2"><c r="A2><v>1</v></c></row>', '<row r="2"><c r="A2"><v>1</v></c></row></sheetData>',
+    '<row r="2"><c r="A2" t="str"><v>a<b</v></c></row>', '<row r="2"><x:c r="A2"/></row>',
+])
+def test_a_sheet_that_is_not_whole_xml_is_refused(tmp_path, row):
+    with pytest.raises(BadExport, match="sheet1.xml"):
+        read(handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, row)))
+
+
+def test_texts_shared_by_the_cells_are_refused_where_they_are_not_whole_xml(tmp_path):
+    shared = "<sst><si><t>1</si><si><t>2</t></si></sst>"
+    with pytest.raises(BadExport, match="sharedStrings.xml"):
+        read(handmade(tmp_path / "u.xlsx", sheet_xml(HEADING), sharedStrings=shared))
+
+
+def test_a_value_broken_by_a_comment_is_refused(tmp_path):
+    with pytest.raises(BadExport, match="comment"):
+        read(handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, '<row r="2"><c r="A2"><v>41<!-- -->2345</v></c></row>')))
+
+
+def test_two_sheets_of_one_part_both_hold_its_errors(tmp_path):
+    rows = f'<row r="2">{cell("A2", "1")}<c r="B2" t="e"><v>#N/A</v></c></row>'
+    path, twin = handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, rows)), tmp_path / "twin.xlsx"
+    with zipfile.ZipFile(path) as made, zipfile.ZipFile(twin, "w") as other:
+        for name in made.namelist():
+            data = made.read(name).replace(b"</sheets>", b'<sheet name="2" sheetId="2" r:id="r1"/></sheets>')
+            other.writestr(name, data)
+    assert [texts(one) for one in read(twin)] == [[["1", "#N/A"]]] * 2
+
+
+# Each of these took minutes or hours when every cell was looked for from the beginning.
+@pytest.mark.parametrize("cells", [
+    "".join(f'<row r="{n}"><c r="B{n}" t="e"><v>#N/A</v></c></row>' for n in range(2, 60_000)),
+    "".join(f'<row r="{n}"><c r="A{n}"><v>1</v></c><c r="B{n}"><f>A1</f><v></v></c></row>' for n in range(2, 60_000)),
+    f"""<row r="2">{cell("B2", "' t='e'" * 300_000)}</row>""",
+    f'<row r="2"><c r="B2"><f>A1</f>{" " * 3_000_000}<v>1</v></c></row>',
+    '<row r="2">' + '<c r="B2" t="e">' * 200_000 + "</row>", '<row r="2">' + "<x:b/>" * 600_000 + "</row>",
+])
+def test_no_sheet_of_a_few_megabytes_takes_long(tmp_path, cells):
+    path = handmade(tmp_path / "u.xlsx", sheet_xml(HEADING, cells))
+    try:
+        assert texts(*read(path))
+    except BadExport as refused:
+        assert "sheet1.xml" in str(refused)
+
+
+def test_what_is_done_of_a_workbook_is_told_up_to_its_size(tmp_path):
+    told, path = [], book(tmp_path / "u.xlsx", [HEADS, *[[str(n)] for n in range(5000)]], [HEADS, ["2"]])
+    assert len(read(path, progress=told.append)) == 2
+    assert min(told) > 0 and len(told) > 4 and sum(told) == path.stat().st_size
+
+
 @pytest.mark.parametrize(("part", "why"), [
     ('<!DOCTYPE x [<!ENTITY a "b">]>' + sheet_xml(HEADING), "document type"),
     (sheet_xml(HEADING).encode("utf-16"), "UTF-8"),
@@ -327,7 +448,7 @@ def test_a_part_that_unpacks_to_more_than_the_limit_is_refused(tmp_path, monkeyp
     monkeypatch.setattr(packed, "RATIO_FROM", 1_000_000)
     with pytest.raises(BadExport, match="200 times its size"):
         read(path)
-    monkeypatch.setattr(books, "UNPACKED", 2_000_000)
+    monkeypatch.setattr(newbooks, "UNPACKED", 2_000_000)
     with pytest.raises(BadExport, match="more than can be read"):
         read(path)
 
@@ -383,6 +504,28 @@ def test_a_page_shows_its_texts_as_a_browser_does(tmp_path):
     one = "<td> 00 \n 41 </td><td>a<br>b&nbsp;<b>c</b><script>evil()</script> d</td>"
     path = page(tmp_path / "u.xls", table(TH, one, "<td>&lt;1&amp;2&gt;</td><td>ü<!-- x -->3</td>"))
     assert texts(*read(path)) == [["00 41", "a b\xa0c d"], ["<1&2>", "ü3"]]
+
+
+@pytest.mark.parametrize("noted", ['sdval="412345" sdnum="1033;0;00000000"', "x:num", 'x:num="412345"', 'X:NUM'])
+def test_what_a_page_notes_as_a_number_is_known_as_one(tmp_path, noted):
+    rows = [f"<td {noted}>00412345</td><td rowspan=2 {noted}>06</td>", "<td>00412346</td>",
+            '<td sdnum="1033;0;@">7</td><td x:num="43646">30.06.2019</td>']
+    sheet, = read(page(tmp_path / "u.xls", table(TH, *rows)))
+    assert texts(sheet) == [["00412345", "06"], ["00412346", "06"], ["7", "30.06.2019"]]
+    assert [sheet.as_number[at].tolist() for at in (0, 1)] == [[True, False, False], [True, True, False]]
+
+
+@pytest.mark.parametrize("text", ["<!-- ", "<script>", "<!-- <style>", "<textarea></textarea ", "<xmp>",
+                                  "<title><!-- "])
+def test_no_page_of_a_few_megabytes_takes_long(tmp_path, text):
+    sheet, = read(page(tmp_path / "u.xls", table(TH, "<td>1</td><td>2</td>"), text * 200_000))
+    assert texts(sheet) == [["1", "2"]]
+
+
+def test_the_size_of_a_page_is_told_when_it_is_read(tmp_path):
+    told, path = [], page(tmp_path / "u.xls", table(TH, "<td>1</td><td>2</td>"))
+    read(path, progress=told.append)
+    assert told == [path.stat().st_size]
 
 
 def test_each_table_of_a_page_is_a_sheet(tmp_path):

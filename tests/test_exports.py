@@ -97,6 +97,8 @@ def test_what_was_read_says_itself_in_words(sample):
     assert sample.summary()["rows"].sum() == sample.summary()[["read", "refused"]].to_numpy().sum()
     taken = sample.taken.set_index(["file", "heading"])["taken for"]
     assert taken["users_2026-11-21.csv", "Expiry Date"] == "expiry date"
+    how = sample.taken.set_index(["file", "heading"])["read as"]
+    assert how["users_2026-11-21.csv", "User Group Code"] == "the code as it is"
 
 
 # ---- forms

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from exported import DAY, fee, judged, NOBODY, put, put_all, read, SIDES, user, USERS, verdict
 
-from purgelib import exports
+from purgelib import exports, facts
 from purgelib.errors import BadExport
 from purgelib.population import CHECK, MAY_GO, STAYS
 
@@ -151,8 +151,16 @@ def test_one_export_may_give_users_and_their_roles(tmp_path):
       fee(original="20", transaction="2", amount="3", remaining="17")], 12.0),
     ([fee(), fee()], 5.0),
     ([fee("00412345", "f1"), fee("00412345", "f2", original="2", remaining="2")], 7.0),
-    ([fee(status="Closed", remaining="0")], 0.0), ([fee(status=" closed ")], 0.0),
-    ([fee(status="Closed"), fee(fine="f2", status="In dispute")], 5.0),
+    ([fee(status="Closed", remaining="0")], 0.0), ([fee(status=" closed ", remaining="0.00")], 0.0),
+    ([fee(status="Closed", remaining="0"), fee(fine="f2", status="In dispute")], 5.0),
+    # Closed in two payments: nothing remains of the fine, after each, or the rest after each row by itself.
+    ([fee(status="Closed", original="20", transaction="1", amount="5", remaining="0"),
+      fee(status="Closed", original="20", transaction="2", amount="15", remaining="0")], 0.0),
+    ([fee(status="Closed", original="20", transaction="1", amount="5", remaining="15"),
+      fee(status="Closed", original="20", transaction="2", amount="15", remaining="0")], 0.0),
+    ([fee(status="Closed", original="20", transaction="1", amount="5", remaining="15"),
+      fee(status="Closed", original="20", transaction="2", amount="15", remaining="5")], 0.0),
+    ([fee(status="Closed", original="-5", remaining="0")], 0.0),
     ([fee(original="10", remaining="10"), fee(fine="f2", original="-10", remaining="-10")], 20.0),
     ([fee(status="")], 5.0), ([fee(original="-5", remaining="-5")], -5.0),
     ([fee(transaction="1", amount="5.00", remaining="0.00")], 0.0),
@@ -170,6 +178,13 @@ def test_fees_are_counted_by_the_fine(tmp_path, rows, owed):
     [fee(fine="", original="0", remaining="0")],
     [fee(original="0", remaining="0"), fee(fine="f2", remaining="1")],
     [fee(status="Closed"), fee(status="Active")],
+    # Closed, though something remains; or nobody can tell.
+    [fee(status="Closed")], [fee(status="Closed", remaining="")], [fee(status="Closed", original="", remaining="0")],
+    [fee(status="Closed", original="-5", remaining="-5")],
+    [fee(status="Closed", original="20", transaction="1", amount="5", remaining="15")],
+    [fee(status="Closed", original="20", transaction="1", amount="5", remaining="0")],
+    [fee(status="Closed", transaction="1", amount="5", remaining="5")],
+    [fee(status="Closed", remaining="5"), fee(fine="f2", original="0", remaining="0")],
     [fee(original="€5", remaining="€5"), fee(fine="f2", original="$5", remaining="$5")],
     # One payment twice, its ID damaged once, or one of its amounts: 10 less 5 less 5 would be nothing.
     [fee(original="10", transaction="T1", amount="5", remaining="5"),
@@ -212,3 +227,45 @@ def test_an_id_that_may_mean_somebody_else_frees_nobody(tmp_path, kind, ids, tol
     rows = [{"fees": fee(told)}.get(kind, [told, "7"])]
     found = read(tmp_path, [user(one) for one in ids], strict=False, **{kind: rows})
     assert verdict(found, ids[0]) != MAY_GO and verdict(found, "123" if ids[1] == "123" else ids[0]) != MAY_GO
+
+
+# ---- IDs of nobody that are like a user's
+
+LIKE = [("a.smith", "asmith"), ("m\u00fcller", "muller"), ("m\u00fcller", "m\u0178ller"), ("00412345", "00412345/"),
+        ("00412345", "00412345 00412345"), ("1234567890123456", "1234567890123457")]
+
+
+@pytest.mark.parametrize("kind", ["fees", "loans", "requests"])
+@pytest.mark.parametrize(("meant", "told"), LIKE)
+def test_a_stranger_much_like_a_user_is_a_notice_and_may_be_that_user(tmp_path, kind, meant, told):
+    other = ["named", *["0"] * (len(SIDES[kind]) - 1)]
+    found = read(tmp_path, [user(meant), user("other"), user("named")],
+                 **{kind: [{"fees": fee(told)}.get(kind, [told, "7"]), other]})
+    assert found.problems[["kind", "value", "stops"]].to_numpy().tolist() == [[facts.MUCH_LIKE, told, False]]
+    assert [verdict(found, one) for one in (meant, "other")] == [CHECK, MAY_GO]
+    assert found.users[kind].notna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("told", ["0041234", "004123456"])
+def test_a_stranger_of_a_width_that_no_user_has_is_a_notice_and_frees_nobody(tmp_path, told):
+    people = [user(f"{n * 7_345_678:08d}") for n in range(1, 6)]
+    found = read(tmp_path, people, loans=[[told, "7"]], fees=[], requests=[["99999999", "7"]])
+    assert found.users["loans"].isna().all() and (found.users["requests"] == 0).all()
+    listed = found.problems[found.problems["file"].str.startswith("loans")]
+    assert listed[["kind", "stops"]].to_numpy().tolist() == [[facts.UNLIKE, False]]
+
+
+def test_what_is_over_needs_no_owner_and_an_exception_that_is_like_a_user_still_stops(tmp_path):
+    put_all(tmp_path, [user("a.smith")])
+    put(tmp_path, "loans", [["asmith", "1", "Complete"]], heads=[*SIDES["loans"], "Loan Status"])
+    assert verdict(exports.read(tmp_path), "a.smith") == MAY_GO
+    with pytest.raises(BadExport, match="would not be kept"):
+        read(tmp_path, [user("a.smith")], exceptions=[["asmith", "stays"]])
+
+
+def test_facts_meet_their_users_though_rows_before_them_were_folded(tmp_path):
+    found = read(tmp_path, [user("a"), user("A"), user("b"), user("c")], loans=[["c", "1"], ["c", "2"], ["b", "3"]],
+                 fees=[fee("c")], requests=[["b", "1"]], roles=[["b", "Patron"], ["c", "Cataloger"]],
+                 exceptions=[["c", "one"], ["c", "two"]])
+    assert found.users[["loans", "fees", "requests"]].to_numpy().tolist() == [[0, 0, 0], [1, 0, 1], [2, 5, 0]]
+    assert found.users["keep_reason"].tolist()[2] == "one; two" and found.users["other_roles"].tolist()[2]

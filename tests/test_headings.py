@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purgelib import headings
+from purgelib import headings, mappings
 from purgelib.errors import BadExport
-from purgelib.headings import HEADINGS, Mapping
+from purgelib.headings import HEADINGS
+from purgelib.mappings import Mapping
 from purgelib.spellings import folded, SAID, SPELLED, WORDS
 
 PAGE = (Path(__file__).parent.parent / "data" / "EXPORTS.md").read_text(encoding="utf-8")
@@ -20,7 +21,7 @@ USERS = ("Primary Identifier", "User Group Code", "User Record Type", "Expiry Da
 def load(tmp_path, text):
     path = tmp_path / "headings.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return headings.load(path)
+    return mappings.load(path)
 
 
 def kinds(*given):
@@ -148,7 +149,7 @@ def test_without_a_file_nothing_is_mapped_and_with_one_it_has_name_and_fingerpri
 def test_the_example_of_the_page_is_understood(tmp_path):
     example = re.search(r"```toml\n(.*?)```", PAGE, re.S)[1]
     said = load(tmp_path, b"\xef\xbb\xbf" + example.encode())
-    assert set(tomllib.loads(example)) == set(headings.KNOWN), "the example shows everything"
+    assert set(tomllib.loads(example)) == set(mappings.KNOWN), "the example shows everything"
     assert said.headings == {"kennung": "primary_id", "löschdatum": "purge_date", "remarks": ""}
     assert said.values == {"record_type": {"allgemein": "PUBLIC"}, "other_roles": {"x": True}}
     assert said.groups == {"06": "Undergraduate", "SENR": "Senior Undergraduate"}
@@ -203,7 +204,7 @@ def test_a_damaged_headings_toml_is_refused(tmp_path, text):
 
 def test_an_absent_headings_toml_is_refused(tmp_path):
     with pytest.raises(BadExport, match="mine.toml cannot be read"):
-        headings.load(tmp_path / "mine.toml")
+        mappings.load(tmp_path / "mine.toml")
 
 
 def test_what_was_taken_for_what_is_shown(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purgelib import identifiers, users
+from purgelib import identifiers, users, widths
 
 
 def doubts(*texts, **more):
@@ -21,7 +21,7 @@ def doubts(*texts, **more):
 def test_ordinary_ids_are_trusted(text):
     if text == "\u0410\u043d\u043d\u0430":
         # A name wholly in Cyrillic letters is looked at by a person: its letters look like others.
-        assert doubts(text) == [identifiers.LOOK]
+        assert doubts(text) == [widths.LOOK]
     else:
         assert doubts(text) == [""]
 
@@ -33,15 +33,18 @@ def test_ordinary_ids_are_trusted(text):
     ("12\u00ad3", identifiers.ODD), ("12\n3", identifiers.ODD), ("a  b", identifiers.ODD), ("?", identifiers.ODD),
     ("NULL", identifiers.ODD), ("TRUE", identifiers.ODD), ("m?ller", identifiers.ODD), ("m\ufffdller", identifiers.ODD),
     ("n/a", identifiers.ODD), ("00000", identifiers.ODD),
-    ("1.2E+11", identifiers.EXCEL), ("1,2E+11", identifiers.EXCEL), ("4e5", identifiers.EXCEL),
-    ("412345.0", identifiers.EXCEL), ("412345,00", identifiers.EXCEL), ("12.", identifiers.EXCEL),
-    ("#REF!", identifiers.EXCEL), ("########", identifiers.EXCEL), ("'00412", identifiers.EXCEL),
-    ("2026-05-12", identifiers.EXCEL), ("2026-05-12 00:00:00", identifiers.EXCEL), ("12-May", identifiers.EXCEL),
-    ("May-05", identifiers.EXCEL), ("12. Mai", identifiers.EXCEL), ("12.05.2026", identifiers.EXCEL),
-    ("12345678901234500000", identifiers.EXCEL), ("0041234\u0435", identifiers.LOOK),
-    ("ex\u0430mple", identifiers.LOOK),
-    ("\uff11\uff12\uff13", identifiers.LOOK), ("a\u2013b", identifiers.LOOK), ("o\u2019hara", identifiers.LOOK),
-    ("m\u0075\u0308ller", identifiers.LOOK)])
+    ("1.2E+11", widths.EXCEL), ("1,2E+11", widths.EXCEL), ("4e5", widths.EXCEL),
+    ("412345.0", widths.EXCEL), ("412345,00", widths.EXCEL), ("12.", widths.EXCEL),
+    ("#REF!", widths.EXCEL), ("########", widths.EXCEL), ("'00412", widths.EXCEL),
+    ("2026-05-12", widths.EXCEL), ("2026-05-12 00:00:00", widths.EXCEL), ("12-May", widths.EXCEL),
+    ("May-05", widths.EXCEL), ("12. Mai", widths.EXCEL),
+    ("12-juin", widths.EXCEL), ("1-ao\u00fbt", widths.EXCEL), ("3-ene", widths.EXCEL),
+    ("dic-24", widths.EXCEL), ("05-mrt-2024", widths.EXCEL), ("8-mag", widths.EXCEL),
+    ("fev-19", widths.EXCEL), ("2-sept", widths.EXCEL), ("12.05.2026", widths.EXCEL),
+    ("12345678901234500000", widths.EXCEL), ("0041234\u0435", widths.LOOK),
+    ("ex\u0430mple", widths.LOOK),
+    ("\uff11\uff12\uff13", widths.LOOK), ("a\u2013b", widths.LOOK), ("o\u2019hara", widths.LOOK),
+    ("m\u0075\u0308ller", widths.LOOK)])
 def test_damage_is_named_by_its_kind(text, kind):
     assert doubts(text) == [kind]
 
@@ -52,19 +55,26 @@ def test_lost_zeros_show_where_the_others_have_one_width():
     lost = doubts(*[one.lstrip("0") for one in whole])
     assert [bool(one) for one in lost] == [one.startswith("0") for one in whole] and any(lost)
     assert set(doubts("123", "4567")) == {""}, "two IDs have no usual width"
-    assert doubts("00412345", "10498765", "20498765", "412346") == ["", "", "", identifiers.ZEROS]
+    assert doubts("00412345", "10498765", "20498765", "412346") == ["", "", "", widths.ZEROS]
 
 
 def test_a_letter_among_digits_shows_where_the_others_are_numbers():
     whole = [f"{n:08d}" for n in range(10_000_000, 10_000_040)]
-    assert doubts(*whole, "1000O123", "1000l123", "A000B123")[40:] == [identifiers.LOOK, identifiers.LOOK, ""]
+    assert doubts(*whole, "1000O123", "1000l123", "A000B123")[40:] == [widths.LOOK, widths.LOOK, ""]
 
 
 def test_a_number_in_a_column_of_texts_with_zeros_may_have_lost_its_own():
     as_number = np.array([False, True, False])
-    assert doubts("00412", "412", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""]
-    assert doubts("1412", "412", "x1", as_number=as_number) == ["", identifiers.ZEROS, ""]
-    assert doubts("412", "413", "x1", as_number=as_number) == ["", "", ""]
+    assert doubts("00412", "412", "x1", as_number=as_number) == ["", widths.ZEROS, ""]
+    assert doubts("1412", "412", "x1", as_number=as_number) == ["", widths.ZEROS, ""]
+    assert doubts("412", "413", "x1", as_number=as_number) == ["", widths.ZEROS, ""], "413 was typed again"
+    assert doubts("412", "413", "x1", as_number=np.array([True, True, False])) == ["", "", ""]
+
+
+@pytest.mark.parametrize("text", ["12.5", "412.75", "0.5", "-12.5"])
+def test_a_number_that_is_no_whole_one_is_no_id(text):
+    assert doubts(text, "12.50", as_number=np.array([True, False]))[0] == widths.EXCEL
+    assert doubts(text) == [""], "as a text it may be an ID"
 
 
 @settings(max_examples=200, deadline=None)
@@ -79,6 +89,7 @@ def test_ids_stay_as_they_are_and_their_keys_are_those_of_the_user_table(texts):
     ("412345", "00412345"), ("412345.0", "00412345"), ("00412345 ", "00412345"), ("004\u00a012345", "00412345"),
     ("'00412345", "00412345"), ("1.2E+11", "123456789012"), ("1.23457E+11", "123456789012"), ("5e3", "5012"),
     ("1,2E+11", "120000000000"), ("ex\u0430mple", "example"), ("EX\u0410MPLE", "example"), ("a\u2013b", "a-b"),
+    ("1234567890123460", "1234567890123456"),
     ("\uff11\uff12", "12"), ("00412O", "004120"), ("12345678901234500000", "12345678901234567890")])
 def test_a_damaged_id_meets_whom_it_may_mean(damaged, meant):
     keys = pd.Series([users.key_of(meant), "somebody-else", "9999"], dtype="str")
@@ -99,12 +110,13 @@ def test_the_quick_search_passes_nothing_that_a_closer_look_doubts(text):
 
 def test_a_word_of_another_script_is_trusted_where_that_script_is_usual():
     greek = ["\u03b3\u03b9\u03ce\u03c1\u03b3\u03bf\u03c2" + "\u03bb" * at for at in range(30)]
-    assert set(doubts(*greek)) == {""} and doubts(*greek, "\u03b3\u03b9\u03ce1")[-1] == identifiers.LOOK
-    assert set(doubts(*greek, *["ada"] * 31)[:30]) == {identifiers.LOOK}
+    assert set(doubts(*greek)) == {""} and doubts(*greek, "\u03b3\u03b9\u03ce1")[-1] == widths.LOOK
+    assert set(doubts(*greek, *["ada"] * 31)[:30]) == {widths.LOOK}
 
 
-def test_a_number_shown_with_its_zeros_has_not_lost_them():
-    assert doubts("412345", "00412345", as_number=np.array([True, True])) == [identifiers.ZEROS, ""]
+def test_zeros_that_only_the_format_of_a_number_shows_are_doubtful():
+    assert doubts("412345", "00412345", as_number=np.array([True, True])) == [widths.ZEROS, widths.ZEROS]
+    assert doubts("41234567", "10412345", as_number=np.array([True, True])) == ["", ""]
 
 
 @settings(max_examples=200, deadline=None)
@@ -141,4 +153,24 @@ def test_of_long_numbers_only_those_are_doubtful_that_excel_has_cut():
     whole = [f"{n * 7_919_000_037_001 % 10**16:016d}" for n in range(1, 60)]
     assert any(one.endswith("0") for one in whole) and set(doubts(*whole)) == {""}
     cut = doubts(*[one[:15] + "0" for one in whole])
-    assert set(cut) == {identifiers.EXCEL}
+    assert set(cut) == {widths.EXCEL}
+
+
+def test_zeros_lost_from_a_third_of_a_column_show_beside_those_that_kept_theirs():
+    whole = [f"00{n * 37_003 % 10**6 + 100_000:06d}"[-8:] for n in range(1, 31)]
+    lost = [one.lstrip("0") if at % 3 == 0 else one for at, one in enumerate(whole)]
+    assert [bool(one) for one in doubts(*lost)] == [at % 3 == 0 for at in range(30)]
+
+
+def test_numbers_of_two_widths_or_simply_counted_have_lost_nothing():
+    dice = np.random.default_rng(7)
+    students, staff = dice.choice(10**8, 3_000, replace=False), dice.choice(np.arange(100_000, 10**6), 1_200, False)
+    found = doubts(*[f"{one:08d}" for one in students], *map(str, staff))
+    assert not any(found), "of 8 digits, few begin with 00"
+    assert not any(doubts(*map(str, range(1, 2_000, 3))))
+
+
+def test_of_very_many_damaged_ids_each_is_compared_once_and_not_with_each():
+    keys = pd.Series([f"{n:09d}" for n in range(1_000_000, 1_200_000)], dtype="str")
+    found = identifiers.may_mean([f"{n}.0" for n in range(1_100_000, 1_300_000)], keys)
+    assert found.sum() == 100_000 and not found[:100_000].any()

@@ -8,7 +8,7 @@ from exported import DAY, GOES, judged, put, put_all, read, user, USERS, verdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from purgelib import exports, population, users
+from purgelib import exports, mappings, people, population, problems, sources, users
 from purgelib.errors import BadExport
 from purgelib.population import CHECK, MAY_GO, STAYS
 
@@ -122,8 +122,8 @@ def test_descriptions_alone_do_not_tell_who_is_protected_until_somebody_names_th
 def test_an_id_that_excel_or_a_hand_has_damaged_never_may_go(tmp_path, damaged):
     with pytest.raises(BadExport):
         read(tmp_path, [user("00412345"), user(damaged)])
-    found = read(tmp_path, [user("00498765"), user(damaged)], strict=False)
-    assert (verdict(found, "00498765"), verdict(found, damaged)) == (MAY_GO, STAYS)
+    found = read(tmp_path, [user("other"), user(damaged, **{"Last Name": "Sample"})], strict=False)
+    assert (verdict(found, "other"), verdict(found, damaged)) == (MAY_GO, STAYS)
 
 
 def test_a_row_without_an_id_is_refused_and_kept_as_a_problem(tmp_path):
@@ -160,6 +160,65 @@ def test_a_user_whom_a_torn_row_names_stays(tmp_path):
 def test_a_contact_without_an_id_stays_and_stops_nobody(tmp_path):
     found = read(tmp_path, [GOES, user("no primary id (123)")])
     assert found.problems.empty and verdict(found, "no primary id (123)") == STAYS
+
+
+@pytest.mark.parametrize(("lost", "kept"), [
+    ("Ada Example", "EXAMPLE,  Ada"), ("Ada", "Ada Example"), ("Ada Maria Example", "Ada Example"),
+    ("Ada Example", "ada-example"), ("Zo\u00eb Example", "Zoe\u0308 EXAMPLE"), ("Zoe Example", "Zo\u00eb Example"),
+    (" ".join("abcdefghijk"), "c d e"), ("c d e", " ".join("abcdefghijk")), ("Ada Example", "?")])
+def test_a_user_whose_name_may_be_that_of_a_row_without_an_id_stays(tmp_path, lost, kept):
+    names = [{"First Name": "", "Last Name": name} for name in (lost, kept, "Bob Sample")]
+    for nothing in ("", "#REF!", "m?ller"):
+        found = read(tmp_path, [user(one, **name) for one, name in zip((nothing, "a", "b"), names, strict=True)],
+                     strict=False)
+        assert (verdict(found, "a"), verdict(found, "b")) == (STAYS, MAY_GO), nothing
+
+
+def test_names_of_rows_without_an_id_are_compared_for_many_at_once():
+    """Each with each would take hours."""
+    names = [f"first{n} middle{n % 7} last{n % 90}" for n in range(60_000)]
+    rows = pd.DataFrame({"name": pd.Series(names, dtype="str")})
+    assert people._named(rows, names[::2]).tolist()[:3] == [True, False, True]
+
+
+@pytest.mark.parametrize("changes", [{"Last Name": "back"}, {"First Name": "", "Last Name": "BACK"}, {},
+                                     {"First Name": "", "Last Name": ""}])
+@pytest.mark.parametrize("damaged", ["", "?"])
+def test_somebody_purged_before_whose_id_is_lost_keeps_whom_it_may_mean(tmp_path, changes, damaged):
+    ghost = user(damaged, **({"Status": "Deleted", "Last Name": "Example of back"} | changes))
+    found = read(tmp_path, [user("back"), ghost], strict=False)
+    assert verdict(found, "back") == STAYS and not found.problems["stops"].any()
+
+
+def test_a_row_whose_last_name_is_an_id_keeps_that_user(tmp_path):
+    found = read(tmp_path, [user("back"), user("", **{"Last Name": "BACK", "Status": ""}), user("x")], strict=False)
+    assert (verdict(found, "back"), verdict(found, "x")) == (STAYS, MAY_GO)
+
+
+def test_a_damaged_id_of_somebody_purged_before_keeps_whom_it_may_mean(tmp_path):
+    ghost = user("1.2E+11", **{"Status": "Deleted", "Last Name": "Sample"})
+    found = read(tmp_path, [user("120000000017"), user("x"), ghost], strict=False)
+    assert (verdict(found, "120000000017"), verdict(found, "x")) == (STAYS, MAY_GO)
+
+
+def test_a_lost_id_may_have_been_another_one_but_for_its_zeros(tmp_path):
+    lost = user("", **{"Last Name": "Sample", "First Name": "Bob"})
+    for one in ("00012345", "12345", "a b"):
+        found = read(tmp_path, [user(one), user("x"), lost], strict=False)
+        assert (verdict(found, one), verdict(found, "x")) == (STAYS, MAY_GO)
+    whole = [user(str(n)) for n in (12345678, 23456781, 34567812, 45678123)]
+    found = read(tmp_path, [*whole, lost], strict=False)
+    assert verdict(found, "12345678") != STAYS
+
+
+def test_how_dates_and_groups_were_read_is_kept_by_place_and_heading(tmp_path):
+    put_all(tmp_path, [user("a", **{"Expiry Date": "30/06/2019"})])
+    (part, _), *_ = [one for one in sources.parts(tmp_path, mappings.Mapping(), None, problems.Problems())
+                     if "users" in one[0].kinds]
+    how = people.read([part], mappings.Mapping(), None, problems.Problems()).how
+    assert how[f"users_{DAY}.csv", "Expiry Date"] == "day first: 1 of 1 dates can be read in no other way"
+    assert how[f"users_{DAY}.csv", "User Group Code"] == "the code as it is"
+    assert (f"users_{DAY}.csv", "Purge Date") not in how
 
 
 # ---- several rows of one user
@@ -254,3 +313,12 @@ def test_the_full_name_counts_where_there_is_no_last_name(tmp_path):
     put_all(tmp_path)
     put(tmp_path, "users", [["a", "Ada Example", *GOES[3:]]], heads=[USERS[0], "Full Name", *USERS[3:]])
     assert exports.read(tmp_path).users["name"].tolist() == ["Ada Example"]
+
+
+@pytest.mark.parametrize(("ids", "left"), [
+    ([f"0041{n:04d}" for n in range(5)], MAY_GO), (["00410000", "0041", "123456", "12345678", "7"], STAYS),
+    (["00410000"], STAYS)])
+def test_a_row_that_lost_its_id_casts_doubt_on_zeros_only_where_widths_differ(tmp_path, ids, left):
+    lost = user("", **{"First Name": "Grace", "Last Name": "Elsewhere"})
+    found = read(tmp_path, [*map(user, ids), lost], strict=False)
+    assert verdict(found, "00410000") == left

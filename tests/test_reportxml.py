@@ -155,7 +155,6 @@ def test_as_many_rows_as_a_page_has_may_be_one_page_unless_the_report_says_so(re
     (rowset(row("06"), heads=["", "", ""]), "col_names=true"),
     (f'<rowset xmlns="{ROWSET}">{row("06")}</rowset>', "col_names=true"),
     ("<report/>", "no headings"), ("<a><b>06</b></a>", "no headings"),
-    (rowset(row("06", "07"), heads=["Primary Identifier", "Primary Identifier"]), "occurs twice"),
     (rowset(row("06"), more='<xsd:element name="Column1" saw-sql:columnHeading="Status"/>'), "different headings"),
     (rowset(row("06"), heads=["Barcode", "Title"]), "Barcode, Title. The column Primary Identifier is needed"),
     (report("<ResultXml/>", "false"), "one page of a longer report")])
@@ -165,8 +164,21 @@ def test_headings_that_are_not_there_or_not_known_are_told(read, text, said):
     assert caught.value.file == "users.xml"
 
 
+def test_a_heading_that_stands_there_twice_is_kept_twice(read):
+    sheet = read(rowset(row("06", "07", "08"), heads=["Primary Identifier", "Code", "Code"]))
+    assert sheet.headings == ("Primary Identifier", "Code", "Code")
+    assert [list(one.values()) for one in sheet.cells.to_pylist()] == [["06", "07", "08"]]
+
+
 def test_blanks_and_line_ends_in_headings_are_one_blank(read):
     assert read(rowset(row("06"), heads=[" Primary\n  Identifier "])).headings == ("Primary Identifier",)
+
+
+def test_the_size_of_a_report_is_told_when_it_is_read(tmp_path):
+    told, path = [], tmp_path / "x.xml"
+    path.write_text(rowset(row("06"), heads=["Primary Identifier"]))
+    reportxml.read(path, "users.xml", lambda headings: True, progress=told.append)
+    assert told == [path.stat().st_size]
 
 
 def test_many_rows_come_in_their_order(read):

@@ -197,6 +197,13 @@ def test_a_last_line_without_its_end_is_known(path, encoding, end):
         assert sheet.ended is ended and rows_of(sheet) == [["1", "b"]]
 
 
+@pytest.mark.parametrize("data", ["Primary Identifier,Name\r\n1,a\r\n2,b\r", "Primary Identifier,Name\r\n1,a\r"])
+def test_half_a_line_end_is_none(path, data):
+    ended = [told[-1] for told in both_ways(path, data.encode())]
+    assert ended == [False, False]
+    assert [told[-1] for told in both_ways(path, data.replace("\r\n", "\r").encode())] == [True, True]
+
+
 def test_headings_alone_are_a_table_without_rows(path):
     for end in ("", "\n"):
         sheet = sheet_of(path, "Primary Identifier,Name" + end)
@@ -290,10 +297,28 @@ def test_headings_that_nobody_knows_are_listed(path):
     assert rows_of(sheet_of(path, "x\n" * 29 + "Primary Identifier\n1\n")) == [["1"]]
 
 
-def test_a_heading_that_occurs_twice_is_named(path):
-    with pytest.raises(BadExport, match="heading Code occurs twice; delete one") as error:
-        sheet_of(path, "title\nPrimary Identifier,Code, Code ,,\n1,2,3,,\n")
-    assert (error.value.file, error.value.row, error.value.column) == ("users.csv", 2, ["Code"])
+def test_a_heading_that_occurs_twice_is_kept_twice(path):
+    sheet = sheet_of(path, "title\nPrimary Identifier,Code, Code ,,\n1,2,3,,\n")
+    assert sheet.headings == ("Primary Identifier", "Code", "Code", "", "")
+    assert rows_of(sheet) == [["1", "2", "3", "", ""]]
+
+
+def test_a_blank_before_a_quotation_mark_is_named(path):
+    with pytest.raises(BadExport, match="row 2: a blank stands before the quotation mark of \"Code") as error:
+        sheet_of(path, 'title\n"Primary Identifier", "Code, or so", Status\n"1", "2, 3", x\n')
+    assert (error.value.file, error.value.row) == ("users.csv", 2)
+    # The formula of a column is quoted by itself.
+    sheet = sheet_of(path, 'Primary Identifier,"""User Details"".""Code"""\n1,2\n')
+    assert sheet.headings[1] == '"User Details"."Code"'
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000])
+def test_what_is_read_is_told_byte_by_byte(path, size):
+    text = "Primary Identifier,Code\n" + "1,2\n" * (size // 4)
+    path.write_text(text)
+    told = []
+    texts.read(path, "users.csv", is_header, progress=told.append)
+    assert sum(told) == len(text) and len(told) >= len(text) // 5_000_000
 
 
 @pytest.mark.parametrize(("rest", "row"), [

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import os
 import re
+from concurrent import futures
 from pathlib import Path, PurePosixPath
 
 from purgelib.errors import BadExport
@@ -19,6 +20,9 @@ IN_ARCHIVE = 100
 START = 1 << 16
 # What programs leave in a folder without anybody wanting it; and our own papers.
 LEFT_OUT = re.compile(r"\..*|~\$.*|thumbs\.db|desktop\.ini|readme\.md|.*\.toml", re.IGNORECASE)
+# What among that may be somebody's list all the same: but for what macOS and LibreOffice leave beside their files.
+HIDDEN = re.compile(r"\.(?!_|~lock\.).*\.(?:csv|tsv|txt|xlsx?|xml|html?|zip)", re.IGNORECASE)
+OF_PROGRAMS = re.compile(r"\..*|__macosx", re.IGNORECASE)
 ZIP, OLD = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 DOCUMENTS = {"xl/workbook.bin": "a binary workbook (XLSB)", "word/document.xml": "a text document (Word)",
              "ppt/presentation.xml": "slides (PowerPoint)"}
@@ -47,11 +51,12 @@ class Read:
     sheets: tuple[Sheet, ...]
 
 
-def read(path, name, is_header, ignored=frozenset()):
+def read(path, name, is_header, ignored=frozenset(), progress=None):
     """Reads one file; returns Read. Only reads; whatever cannot be read without guessing raises BadExport.
 
     name: what messages call it ("all.zip/users.csv"). is_header: function of a list of trimmed texts, true for the row
-    that holds the headings (titles may stand above). ignored: sheets to pass over, as "book.xlsx/Pivot".
+    that holds the headings (titles may stand above). ignored: sheets to pass over, as "book.xlsx/Pivot". progress:
+    a function that is told how many bytes more are done, in all about as many as the file has.
     """
     path = Path(path)
     before = _state(path, name)
@@ -59,12 +64,12 @@ def read(path, name, is_header, ignored=frozenset()):
         packed.refuse(name, f"is larger than {TOO_LARGE // 1_000_000_000} GB. Export fewer columns, or in parts")
     if not before[0]:
         packed.refuse(name, "is empty: not even headings are in it. Export it again")
-    reader = _reader(path, name)
-    more = (ignored,) if reader in (books.read, pages.read) else ()
-    sheets, fingerprint = reader(path, name, is_header, *more), sha256(path)
+    with futures.ThreadPoolExecutor(1) as beside:
+        fingerprint = beside.submit(sha256, path)
+        sheets = _reader(path, name)(path, name, is_header, ignored, progress)
     if _state(path, name) != before:
         packed.refuse(name, "was changed while I read it. Wait until it is saved, then read it again")
-    return Read(name, fingerprint, tuple(sheets))
+    return Read(name, fingerprint.result(), tuple(sheets))
 
 
 def sha256(path):
@@ -164,6 +169,20 @@ def files(where):
             for path in found.values()]
 
 
+def passed_over(folder):
+    """Returns what stands in a folder and is not read, though it may be wanted: a list of Paths. Only reads.
+
+    Folders with files in them, hidden files with the ending of a table, TOML.
+    """
+    return sorted(path for path in Path(folder).iterdir()
+                  if (_has_files(path) and not OF_PROGRAMS.fullmatch(path.name) if path.is_dir()
+                      else HIDDEN.fullmatch(path.name) or path.suffix.casefold() == ".toml"))
+
+
+def _has_files(folder):
+    return any(not one.is_dir() and not LEFT_OUT.fullmatch(one.name) for one in folder.rglob("*"))
+
+
 def _in_folder(folder):
     return sorted((path for path in folder.iterdir() if not path.is_dir() and not LEFT_OUT.fullmatch(path.name)),
                   key=lambda path: path.name)
@@ -182,8 +201,8 @@ def is_archive(path):
 def unpacked(path, name, folder):
     """Unpacks a zip file into that private folder; returns a list of (Path, "all.zip/users.csv"). Writes to disk.
 
-    The names inside are only told, never used as paths. Hidden files, lock files and __MACOSX are left out; a password,
-    a zip within, too many files or more than fits raises BadExport.
+    The names inside are only told, never used as paths. What programs leave, and __MACOSX, are left out; a password,
+    a zip within, a hidden table, too many files or more than fits raises BadExport.
     """
     found, room = [], TOO_LARGE
     with packed.opened(Path(path), name, IN_ARCHIVE + packed.PARTS) as archive:
@@ -191,6 +210,10 @@ def unpacked(path, name, folder):
         if len(entries) > IN_ARCHIVE:
             packed.refuse(name, f"holds {len(entries):,} files, more than {IN_ARCHIVE}. Unpack it, and take what "
                                 "is needed")
+        hidden = [entry.filename for entry in archive.infolist() if HIDDEN.fullmatch(_last(entry.filename))]
+        if hidden:
+            packed.refuse(name, f"holds a hidden file ({hidden[0]}), which may be a list of yours. Unpack it, and "
+                                "rename or remove that file")
         for number, entry in enumerate(entries):
             to, called = Path(folder) / f"{number:03d}", f"{name}/{entry.filename}"
             with os.fdopen(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -202,6 +225,10 @@ def unpacked(path, name, folder):
     if not found:
         packed.refuse(name, "is a zip file without any file in it. Export it again")
     return found
+
+
+def _last(name):
+    return PurePosixPath(name.replace("\\", "/")).name
 
 
 def _unwanted(name):

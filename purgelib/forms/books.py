@@ -1,9 +1,9 @@
 """Excel workbooks, XLSX and XLS, read to tables of texts: what is stored counts, nothing in them is ever carried out.
 
-Every cell becomes the text that a person would type: 412345 without .0, dates as 2019-06-30, with a time as
-2019-06-30 23:59:59, TRUE and FALSE. A number of sixteen digits or more has lost some of them in Excel: it keeps the
-look of a number (1.234567890123457e+17). Whatever has no certain date becomes a text that is none. Errors (#N/A), and
-formulas that were never calculated, become texts that say so, never empty cells.
+Every cell becomes the text that a person would type: 412345 without .0, or 00412345 where its number format shows it
+so; dates as 2019-06-30, with a time as 2019-06-30 23:59:59, TRUE and FALSE. A number of sixteen digits or more has lost
+some of them in Excel: it keeps the look of a number (1.234567890123457e+17). Whatever has no certain date becomes a
+text that is none. Errors (#N/A), and formulas that were never calculated, become texts that say so, never empty cells.
 """
 
 import contextlib
@@ -13,18 +13,17 @@ import functools
 import gc
 import io
 import itertools
-import posixpath
 
 import numpy as np
 import pyarrow
 import python_calamine
-from lxml import etree
 
 from purgelib.errors import BadExport
-from purgelib.forms import cellscan, grids, oldbooks, packed
+from purgelib.forms import grids, newbooks, numberformats, oldbooks, packed
 
-TOO_LARGE, UNPACKED = 500_000_000, 2_000_000_000
-ROWS = 20_000
+TOO_LARGE = 500_000_000
+# What fits into the processor's own memory.
+ROWS = 4_000
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 NUMBERS = frozenset((int, float))
 # Excel keeps fifteen digits of a number, and writes zeros for the others.
@@ -33,43 +32,72 @@ EXACT = 10**15
 NEVER_WAS = datetime.date(1900, 2, 28)
 NO_CELLS = (python_calamine.SheetTypeEnum.ChartSheet, python_calamine.SheetTypeEnum.Vba,
             python_calamine.SheetTypeEnum.DialogSheet)
-RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-STRICT_RELATION = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 
 @dataclasses.dataclass(frozen=True)
 class _Inside:
-    """What the reader of cells does not tell: the epoch; per sheet its cells without a value, (row, column) -> text."""
+    """What the reader of cells does not tell: the epoch, and per sheet what `cellscan.Scan.finished` returns.
+
+    formats: style -> number format, of those that matter.
+    """
 
     epoch: int
-    errors: list
+    sheets: list
+    formats: dict[int, str]
 
 
-def read(path, file, is_header, ignored=frozenset()):
+@dataclasses.dataclass
+class _Progress:
+    """Tells how many bytes of the file are done, by shares of the whole work."""
+
+    size: int
+    tell: object
+    told: int = 0
+
+    def reach(self, share):
+        done = min(self.size, int(self.size * share))
+        if self.tell and done > self.told:
+            self.tell(done - self.told)
+            self.told = done
+
+
+def read(path, file, is_header, ignored=frozenset(), progress=None):
     """Reads one workbook; returns a list of Sheets. Only reads; whatever cannot be read without guessing is BadExport.
 
     path: a pathlib.Path. file: its name for messages. is_header: function of a list of trimmed texts, true for the row
     that holds the headings. ignored: sheets to pass over, as "file/sheet". Hidden sheets and rows are read like others.
-    A sheet without any text is left out; one with text but without known headings is an error.
+    A sheet without any text is left out; one with text but without known headings is an error. progress: function of
+    the bytes done since it was called last.
     """
-    if path.stat().st_size > TOO_LARGE:
+    size = path.stat().st_size
+    if size > TOO_LARGE:
         packed.refuse(file, f"is larger than {TOO_LARGE // 1_000_000} MB. Export it as CSV, or in parts")
+    done = _Progress(size, progress)
     data = path.read_bytes()
-    inside = _inside_old(data, file) if data.startswith(oldbooks.MAGIC) else _inside_new(path, file)
+    if not data.startswith(oldbooks.MAGIC):
+        inside = _Inside(*newbooks.looked_through(path, file, lambda share: done.reach(share / 3)))
+    elif ENCRYPTED in data:
+        packed.refuse(file, "is protected by a password. Save it without one")
+    else:
+        inside = _Inside(*oldbooks.looked_through(data, file))
     book = _calamine(file, python_calamine.CalamineWorkbook.from_object, io.BytesIO(data))
     del data
-    names = _calamine(file, lambda: book.sheets_metadata)
-    if len(names) != len(inside.errors):
-        packed.refuse(file, f"has {len(inside.errors)} sheets, of which only {len(names)} can be read. Save it again")
-    sheets = []
-    for one, errors in zip(names, inside.errors, strict=True):
-        if one.typ not in NO_CELLS and f"{file}/{one.name}" not in ignored:
-            grid = _grid(file, one.name, _calamine(file, book.get_sheet_by_name, one.name), inside.epoch, errors)
-            sheets.append(grids.sheet(grid, is_header))
-    found = [sheet for sheet in sheets if sheet is not None]
-    if not found:
+    sheets = [sheet for sheet in _sheets(file, book, inside, is_header, ignored, done) if sheet is not None]
+    if not sheets:
         raise BadExport(f"{file} has no sheet with any text in it. Export it again.", file=file)
-    return found
+    return sheets
+
+
+def _sheets(file, book, inside, is_header, ignored, done):
+    names = _calamine(file, lambda: book.sheets_metadata)
+    if len(names) != len(inside.sheets):
+        packed.refuse(file, f"has {len(inside.sheets)} sheets, of which only {len(names)} can be read. Save it again")
+    for at, (one, found) in enumerate(zip(names, inside.sheets, strict=True)):
+        if one.typ not in NO_CELLS and f"{file}/{one.name}" not in ignored:
+            cells = _calamine(file, book.get_sheet_by_name, one.name)
+            done.reach(1 / 3 + (at + 0.7) / len(names) * 2 / 3)
+            yield grids.sheet(_grid(file, one.name, cells, inside, *found), is_header)
+        done.reach(1 / 3 + (at + 1) / len(names) * 2 / 3)
 
 
 def _calamine(file, call, *args):
@@ -83,19 +111,31 @@ def _calamine(file, call, *args):
                         file=file) from error
 
 
-def _grid(file, name, cells, epoch, errors):
+def _grid(file, name, cells, inside, errors, styled):
     start = (_calamine(file, lambda: cells.start) or (0, 0))[1]
     with _without_collecting():
         columns, numbers = _calamine(file, _columns, cells)
     merged = [(top, left - start, bottom, right - start)
               for (top, left), (bottom, right) in _calamine(file, lambda: cells.merged_cell_ranges) or ()
               if left >= start]
-    for at, told in _by_column(file, name, errors, start, columns).items():
+    as_shown = _as_shown(styled, inside.formats, start, columns, numbers)
+    for at, told in [*as_shown, *_by_column(file, name, errors, start, columns).items()]:
         texts = columns[at].to_pylist()
         for row, text in told:
             texts[row] = text
         columns[at] = pyarrow.chunked_array([texts], pyarrow.string())
-    return grids.Grid(file, name, tuple(columns), tuple(merged), None, epoch, numbers)
+    return grids.Grid(file, name, tuple(columns), tuple(merged), None, inside.epoch, numbers)
+
+
+def _as_shown(styled, formats, start, columns, numbers):
+    """Yields each column with numbers that are shown otherwise than stored, and for those the row and the text."""
+    for at, mask in numbers.items():
+        here = styled[(styled[:, 1] == at + start) & (styled[:, 0] < len(mask))]
+        here = here[mask[here[:, 0]]]
+        texts = columns[at].take(here[:, 0]).to_pylist() if len(here) else []
+        if texts:
+            yield at, [(row, numberformats.shown(text, formats[style]))
+                       for (row, _, style), text in zip(here.tolist(), texts, strict=True)]
 
 
 @contextlib.contextmanager
@@ -159,44 +199,3 @@ def _text(cell):
     said = day.isoformat()
     time = cell.strftime("%H:%M:%S") if isinstance(cell, datetime.datetime) else "00:00:00"
     return said if time == "00:00:00" else f"{said} {time}"
-
-
-def _inside_old(data, file):
-    if ENCRYPTED in data:
-        packed.refuse(file, "is protected by a password. Save it without one")
-    epoch, errors = oldbooks.looked_through(data, file)
-    return _Inside(epoch, errors)
-
-
-def _inside_new(path, file):
-    """Looks through every part of an XLSX before anything else opens it; the limits are those of `cellscan`."""
-    errors, small, room = {}, {}, UNPACKED
-    with packed.opened(path, file) as archive:
-        for entry in archive.infolist():
-            scan = cellscan.Scan(file, entry.filename)
-            for piece in packed.chunks(archive, entry, file, room):
-                room -= len(piece)
-                scan.add(piece)
-            if told := scan.finished():
-                errors[entry.filename.casefold()] = told
-        for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels"):
-            if name in archive.namelist() and archive.getinfo(name).file_size < packed.CHUNK:
-                small[name] = b"".join(packed.chunks(archive, archive.getinfo(name), file, packed.CHUNK))
-    book, parts = _book(small.get("xl/workbook.xml"), small.get("xl/_rels/workbook.xml.rels"), file)
-    told = next((one.get("date1904", "") for one in book.iter("{*}workbookPr")), "")
-    by_sheet = [errors.pop(part, {}) for part in parts]
-    if errors:
-        packed.refuse(file, f"has cells with errors in {', '.join(errors)}, which belongs to no sheet. Save it again")
-    return _Inside(1904 if told in ("1", "true", "on") else 1900, by_sheet)
-
-
-def _book(book, relations, file):
-    """The workbook's own part, and for each sheet the part that holds its cells, in order."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        book, relations = (etree.fromstring(part or b"", parser) for part in (book, relations))
-    except etree.XMLSyntaxError as error:
-        raise BadExport(f"{file} is no whole workbook ({error}). Save it again as .xlsx.", file=file) from error
-    targets = {one.get("Id"): posixpath.normpath(posixpath.join("/xl", one.get("Target", ""))).lstrip("/").casefold()
-               for one in relations.iter("{*}Relationship")}
-    return book, [targets.get(one.get(RELATION) or one.get(STRICT_RELATION)) for one in book.iter("{*}sheet")]

@@ -56,7 +56,6 @@ def sheet(grid, is_header):
         return None
     header = _header(grid, rows[:HEADER_WITHIN], is_header)
     headings = grid.row(header)
-    _refuse_twice(grid, headings, header)
     below = rows[rows > header]
     source, whys = _merged(grid, filled, headings, header)
     whys = whys | _odd_widths(grid, filled, headings, header)
@@ -89,14 +88,6 @@ def _header(grid, candidates, is_header):
                     f"{candidates[0] + 1} reads: {', '.join(found)}. The column Primary Identifier is needed in every "
                     f"table. Name the columns{leave}.", file=grid.file, sheet=grid.sheet, row=int(candidates[0]) + 1,
                     value=found)
-
-
-def _refuse_twice(grid, headings, header):
-    named = [name for name in headings if name]
-    twice = sorted({name for name in named if named.count(name) > 1}) if len(set(named)) < len(named) else []
-    if twice:
-        raise BadExport(f"{grid.place}: heading {', '.join(twice)} occurs twice; delete one of the columns.",
-                        file=grid.file, sheet=grid.sheet, row=header + 1, column=twice)
 
 
 def _merged(grid, filled, headings, header):

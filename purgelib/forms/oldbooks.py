@@ -1,33 +1,36 @@
 """Old workbooks (XLS) looked through record by record, before a reader lays their cells out in memory.
 
-It tells what the reader does not: from which year the days are counted, and which cells hold an error. The
-records are described in Microsoft's [MS-XLS]: each is a type, a length and its content, and a cell's begins with its
-row and column.
+It tells what the reader does not: from which year the days are counted, which cells hold an error, and which have a
+number format that shows other digits than are stored. The records are described in Microsoft's [MS-XLS]: each is a
+type, a length and its content, and a cell's begins with its row and column, and its style.
 """
 
 import io
 import struct
 
+import numpy as np
 import olefile
 
 from purgelib.errors import BadExport
-from purgelib.forms.cellscan import SPANNED
+from purgelib.forms import numberformats
+from purgelib.forms.cellscan import NONE, SPANNED
 from purgelib.forms.packed import refuse
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 BEGIN, END, SHEET, EPOCH, PASSWORD = 0x0809, 0x000A, 0x0085, 0x0022, 0x002F
 FORMULA, TRUTH_OR_ERROR, NUMBERS, BLANKS = 0x0006, 0x0205, 0x00BD, 0x00BE
 CELLS = {FORMULA, TRUTH_OR_ERROR, NUMBERS, 0x0201, 0x0203, 0x0204, 0x027E, 0x00FD, 0x00D6, BLANKS}
+FORMAT, STYLE, BIFF8 = 0x041E, 0x00E0, 0x0600
 ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
 
 
 def looked_through(data, file):
-    """Returns the epoch, 1900 or 1904, and per sheet a dict (row, column) counted from 0 -> error; only reads.
+    """Returns the epoch, 1900 or 1904; per sheet what `cellscan.Scan.finished` does; and style -> number format.
 
-    A workbook with a password, or whose sheets span more cells than can be laid out, raises BadExport.
+    Only reads. A workbook with a password, or whose sheets span more cells than can be laid out, raises BadExport.
     """
     book = _book(data, file)
-    epoch, places, spanned, errors = 1900, [], 0, []
+    epoch, places, codes, styles = 1900, [], {}, []
     for kind, content in _records(book, 0):
         if kind == PASSWORD:
             refuse(file, "is protected by a password. Save it without one")
@@ -35,14 +38,30 @@ def looked_through(data, file):
             epoch = 1904
         elif kind == SHEET and len(content) >= 4:
             places.append(struct.unpack_from("<I", content)[0])
+        elif kind == FORMAT and len(content) > 5:
+            codes[struct.unpack_from("<H", content)[0]] = _code(content, struct.unpack_from("<H", book, 4)[0])
+        elif kind == STYLE and len(content) >= 4:
+            styles.append(struct.unpack_from("<H", content, 2)[0])
+    formats = {at: codes[one] for at, one in enumerate(styles) if numberformats.matters(codes.get(one, ""))}
+    return epoch, _sheets(book, places, formats, file), formats
+
+
+def _code(content, version):
+    if version < BIFF8:
+        return content[3:3 + content[2]].decode("cp1252", "replace")
+    return content[5:].decode("utf-16-le" if content[4] & 1 else "latin-1", "replace")
+
+
+def _sheets(book, places, formats, file):
+    spanned, sheets = 0, []
     for place in places:
-        rows, columns, found = _sheet(book, place)
+        rows, columns, *found = _sheet(book, place, formats)
         spanned += rows * columns
-        errors.append(found)
+        sheets.append(found)
         if spanned > SPANNED:
             refuse(file, f"spans more than {SPANNED:,} cells, more than can be laid out in memory. Delete all rows and "
                          "columns beyond the table, or save it as CSV")
-    return epoch, errors
+    return sheets
 
 
 def _book(data, file):
@@ -71,9 +90,9 @@ def _records(book, at):
         at += 4 + length
 
 
-def _sheet(book, place):
+def _sheet(book, place, formats):
     rows = columns = 0
-    errors = {}
+    errors, styled = {}, []
     for kind, content in _records(book, place):
         if kind not in CELLS or len(content) < 6:
             continue
@@ -84,4 +103,9 @@ def _sheet(book, place):
             errors[row, column] = ERRORS.get(content[6], "#ERROR!")
         elif kind == FORMULA and content[6:7] == b"\x02" and content[12:14] == b"\xff\xff":
             errors[row, column] = ERRORS.get(content[8], "#ERROR!")
-    return rows, columns, errors
+        elif formats and kind != BLANKS:
+            # Several numbers in one record have six bytes each, of which the first two are the style.
+            styles = [struct.unpack_from("<H", content, at)[0] for at in range(4, len(content) - 5, 6)] \
+                if kind == NUMBERS else struct.unpack_from("<H", content, 4)
+            styled += [(row, column + at, style) for at, style in enumerate(styles) if style in formats]
+    return rows, columns, errors, np.array(styled, dtype=np.int64).reshape(-1, 3) if styled else NONE

@@ -1,6 +1,7 @@
 """Tables of web pages (HTML, often named .xls, and single-file pages, MHTML) read to tables of texts.
 
-What a browser would show counts: blanks are collapsed, a line break is a blank, a non-breaking space stays one.
+What a browser would show counts: blanks are collapsed, a line break is a blank, a non-breaking space stays one. That a
+cell was a number is known where a spreadsheet program noted it (LibreOffice's sdval, Excel's x:num).
 Cells over several rows or columns are what merged cells are in a workbook. Scripts are never run and nothing is
 fetched. A page that is cut off, or of which the parser would leave a row or a cell out, is refused.
 """
@@ -25,8 +26,8 @@ ROWS = 20_000
 COLSPAN, ROWSPAN = 1000, 65_534
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 CHARSET = re.compile(rb"<meta\b[^<>]{0,300}?\bcharset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-UNSHOWN = re.compile(r"<(script|style|title|textarea|xmp)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+UNSHOWN = re.compile(r"<(?:(!)--|(script|style|title|textarea|xmp)\b)", re.IGNORECASE)
+DATE = re.compile(r"\d[./-]\d+[./-]\d|:")
 BLANKS = re.compile(r"[ \t\n\r\f]+")
 MIME = re.compile(rb"\s*(?:[\w-]+:[^\n]*\n)*?mime-version:", re.IGNORECASE)
 CELLS = ("td", "th")
@@ -34,12 +35,13 @@ CELLS = ("td", "th")
 UNREAD = ("script", "style", "table", "comment")
 
 
-def read(path, file, is_header, ignored=frozenset()):
+def read(path, file, is_header, ignored=frozenset(), progress=None):
     """Reads one page; returns a list of Sheets, one per table with text. Only reads; BadExport says why not.
 
     path: a pathlib.Path. file: its name for messages. is_header: function of a list of trimmed texts, true for the row
     that holds the headings. ignored: tables to pass over, as "file/table 2". The sheet's name is "" where there is one
-    table only, else table 1 and so on; row numbers are counted within the table.
+    table only, else table 1 and so on; row numbers are counted within the table. progress: function of the bytes done,
+    called once.
     """
     if path.stat().st_size > TOO_LARGE:
         refuse(file, f"is larger than {TOO_LARGE // 1_000_000} MB. Export it as CSV")
@@ -54,6 +56,8 @@ def read(path, file, is_header, ignored=frozenset()):
     found = [sheet for sheet in sheets if sheet is not None]
     if not found:
         raise BadExport(f"{file} is a web page without any table in it. Export it again, as CSV.", file=file)
+    if progress:
+        progress(len(data))
     return found
 
 
@@ -87,7 +91,7 @@ def _text(data, charset, file):
 
 
 def _tables(text, file):
-    """The tables of a page, each a list of rows, a row a list of (text, rows, columns) as the cells say."""
+    """The tables of a page, each a list of rows, a row a list of (text, rows, columns, is number) as its cells say."""
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         root = etree.fromstring(text.encode() or b" ", parser)
@@ -101,8 +105,8 @@ def _tables(text, file):
         table = next(row.iterancestors("table"), None)
         if table is None:
             refuse(file, "has a row that belongs to no table: it is damaged. Export it again")
-        tables[table].append([(_shown(cell), _span(cell, "rowspan", ROWSPAN), _span(cell, "colspan", COLSPAN))
-                              for cell in row.iterchildren(*CELLS)])
+        tables[table].append([(text := _shown(cell), _span(cell, "rowspan", ROWSPAN), _span(cell, "colspan", COLSPAN),
+                               _is_number(cell, text)) for cell in row.iterchildren(*CELLS)])
     if sum(len(row) for rows in tables.values() for row in rows) != sum(1 for _ in root.iter(*CELLS)):
         refuse(file, "has a cell that belongs to no row: it is damaged. Export it again, as CSV")
     return list(tables.values())
@@ -110,13 +114,31 @@ def _tables(text, file):
 
 def _refuse_what_was_left_out(root, text, file):
     """The parser drops in silence what it cannot place: all rows and cells that are written must be there."""
-    text = UNSHOWN.sub("", COMMENT.sub("", text))
+    text = _without_unshown(text)
     for name in ("table", "tr", *CELLS):
         written = len(re.findall(rf"<{name}[\s/>]", text, re.IGNORECASE))
         if written != sum(1 for _ in root.iter(name)):
             refuse(file, f"is a page whose <{name}> are not all in their place: it is damaged. Export it again, as CSV")
     if len(re.findall(r"</table\s*>", text, re.IGNORECASE)) < len(re.findall(r"<table[\s/>]", text, re.IGNORECASE)):
         refuse(file, "is a page that ends within a table: it is cut off. Export it again")
+
+
+def _without_unshown(text):
+    """The text without comments, scripts and the like; of those that never end, only their beginning."""
+    kept, at, endless = [], 0, set()
+    while begins := UNSHOWN.search(text, at):
+        name = (begins[1] or begins[2]).lower()
+        end = re.compile("-->" if name == "!" else rf"</{name}\s*+>", re.IGNORECASE)
+        ends = None if name in endless else end.search(text, begins.end())
+        # What has no end from here on has none further down: it is looked for once.
+        endless |= set() if ends else {name}
+        kept.append(text[at:begins.start()])
+        at = (ends or begins).end()
+    return "".join((*kept, text[at:]))
+
+
+def _is_number(cell, text):
+    return (cell.get("sdval") is not None or cell.get("x:num") is not None) and not DATE.search(text)
 
 
 def _shown(cell):
@@ -143,13 +165,15 @@ def _span(cell, name, most):
 
 def _grid(file, name, rows):
     """Lays the cells out: each takes the next place of its row that no cell from above reaches into."""
-    lines, merged, widths, reaching = [], [], np.zeros(len(rows), dtype=np.int64), {}
+    lines, merged, widths, reaching, numbers = [], [], np.zeros(len(rows), dtype=np.int64), {}, {}
     for at, row in enumerate(rows):
         line, column, reaching = {}, 0, {column: last for column, last in reaching.items() if last >= at}
-        for text, down, across in row:
+        for text, down, across, is_number in row:
             while column in reaching:
                 column += 1
             line[column] = text
+            if is_number:
+                numbers.setdefault(column, np.zeros(len(rows), dtype=bool))[at] = True
             last = min(at + down, len(rows)) - 1
             if last > at or across > 1:
                 merged.append((at, column, last, column + across - 1))
@@ -161,7 +185,7 @@ def _grid(file, name, rows):
         lines.append(line)
     width = int(widths.max(initial=0))
     columns = tuple(_column(lines, at) for at in range(width))
-    return grids.Grid(file, name, columns, tuple(merged), widths)
+    return grids.Grid(file, name, columns, tuple(merged), widths, as_number=numbers)
 
 
 def _column(lines, at):

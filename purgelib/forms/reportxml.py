@@ -18,11 +18,12 @@ CHUNK = 20_000
 PAGES = {25, 1_000}  # a saved page, of which nobody knows whether it is the last
 
 
-def read(path, file, is_header):
+def read(path, file, is_header, ignored=frozenset(), progress=None):
     """Reads one report; returns a list of one Sheet. Only reads; ``BadExport`` says why not.
 
     path: a pathlib.Path. file: its name for messages. is_header: function of the headings, true if they are known.
-    ``numbers`` count the rows from 1. A report that says of itself that more pages follow is refused.
+    ignored: nothing, as a report has one table only. progress: function of the bytes done, called once. ``numbers``
+    count the rows from 1. A report that says of itself that more pages follow is refused.
     """
     report = _Report(file)
     try:
@@ -33,7 +34,10 @@ def read(path, file, is_header):
                 report.take(element)
     except etree.XMLSyntaxError as error:
         raise BadExport(f"{file} is not whole XML: {error}. Fetch the report again.", file=file) from error
-    return [report.sheet(is_header)]
+    sheet = report.sheet(is_header)
+    if progress:
+        progress(path.stat().st_size)
+    return [sheet]
 
 
 def _stray(row):
@@ -109,9 +113,6 @@ class _Report:
             raise BadExport(f"{self.file} is one page of a longer report (IsFinished is {self.finished}): fetch all "
                             "pages.", file=self.file)
         named = [heading for heading in self.headings.values() if heading]
-        if twice := sorted({one for one in named if named.count(one) > 1}):
-            raise BadExport(f"{self.file}: heading {', '.join(twice)} occurs twice; delete one of the columns.",
-                            file=self.file, column=twice)
         if not named:
             raise BadExport(f"{self.file} has no headings: fetch the report with col_names=true, or export it again.",
                             file=self.file)

@@ -26,22 +26,30 @@ WRAPPED = re.compile('="([^"]*)"')
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """The top of a file. number, length: rows and characters up to the end of the headings; above: rows of texts."""
+    """The top of a file. number, length: rows and characters up to the end of the headings; above: rows of texts.
+
+    end: the last character of the line of the headings.
+    """
 
     separator: str
     number: int
     length: int
     above: tuple[list[str], ...]
     headings: tuple[str, ...] = ()
+    end: str = ""
+
+    def ends(self, character):
+        """Returns whether a file that ends so ends with a whole line; of \\r\\n, the first half alone is no end."""
+        return character == "\n" or character == "\r" == self.end
 
 
 class Lines:
-    """The lines of a text. taken: characters so far; number: rows so far; ended: the last line has its end."""
+    """The lines of a text. taken: characters so far; number: rows so far; last: the last character."""
 
     def __init__(self, file, stream, number=0):
         self.file, self.stream, self.number = file, stream, number
         self.taken = self.in_row = 0
-        self.ended = False
+        self.last = ""
 
     def __iter__(self):
         for line in iter(lambda: self.stream.readline(ROW_AT_MOST + 1), ""):
@@ -53,14 +61,14 @@ class Lines:
                                 "quotation mark is out of place, or this is not an export. Export it again.",
                                 file=self.file, row=self.number + 1)
             self.taken += len(line)
-            self.ended = line[-1] in "\r\n"
+            self.last = line[-1]
             yield line
 
 
 def no_text(file, **facts):
     """Returns the error that a file is in none of the encodings."""
-    return BadExport(f"{file}: not wholly UTF-8, UTF-16 with a mark at its start, or Windows-1252 text: damaged, or "
-                     "cut off. Export it again.", file=file, **facts)
+    return BadExport(f"{file}: not wholly UTF-8, UTF-16 with a mark at its start, or Windows-1252 text: damaged, cut "
+                     "off, or of another encoding. Export it again; in Excel: Save as, CSV UTF-8.", file=file, **facts)
 
 
 def split(lines, separator):
@@ -82,7 +90,7 @@ def exact(path, file, encoding, head):
     with path.open(encoding=encoding, newline="") as stream:
         lines = Lines(file, stream)
         columns.take(lines)
-    return columns, lines.ended
+    return columns, head.ends(lines.last)
 
 
 def unwrapped(text):

@@ -30,12 +30,13 @@ class CannotProve(Exception):
     """The quick way is not sure to be right."""
 
 
-def quick(path, file, encoding, head):
+def quick(path, file, encoding, head, progress):
     """Reads all rows below the headings; returns Columns, and whether the last line has its end. Only reads.
 
-    Raises CannotProve where the exact way has to be gone, and UnicodeDecodeError.
+    progress: a function that is told how many bytes more are read. Raises CannotProve where the exact way has to be
+    gone, and UnicodeDecodeError.
     """
-    columns, number, blocks = Columns(file, head), head.number, _Blocks(path, encoding, head)
+    columns, number, blocks = Columns(file, head), head.number, _Blocks(path, encoding, head, progress)
     for block in blocks:
         try:
             cells = _split(block, columns)
@@ -79,8 +80,8 @@ def _real(head):
 class _Blocks:
     """The rows below the headings in UTF-8, many whole rows at a time, with stand-ins. ended: the last line is."""
 
-    def __init__(self, path, encoding, head):
-        self.path, self.encoding, self.head, self.ended = path, encoding, head, False
+    def __init__(self, path, encoding, head, progress):
+        self.path, self.encoding, self.head, self.progress, self.ended = path, encoding, head, progress, False
 
     def __iter__(self):
         rest, inside = b"", False
@@ -106,8 +107,9 @@ class _Blocks:
             raw = b"-"
             while raw:
                 raw = stream.read(BLOCK)
+                self.progress(len(raw))
                 text = decoder.decode(raw, not raw)
-                self.ended = text[-1] in "\r\n" if text else self.ended
+                self.ended = self.head.ends(text[-1]) if text else self.ended
                 yield text[skip:]
                 skip = max(0, skip - len(text))
 

@@ -15,18 +15,20 @@ from purgelib.sheets import HEADER_WITHIN, Sheet
 SEPARATORS = ",;\t"
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 ANNOUNCED = re.compile(r'"?sep=([,;\t|])"?[\r\n]*', re.IGNORECASE)
+BLANK_QUOTED = re.compile(r'\s+"')
 SHOWN = 500
 
 
-def read(path, file, is_header):
+def read(path, file, is_header, ignored=frozenset(), progress=None):
     """Reads one text file; returns a list of one Sheet, its sheet "". Only reads; ``BadExport`` says why not.
 
     path: a pathlib.Path. file: its name for messages. is_header: function of a list of trimmed texts, true for
     the row that holds the headings (titles may stand above). A cell ``="06"`` is 06; no other cell is changed.
     Rows with more or fewer cells than the headings are ``lost``. A row counts once, however many lines it has.
+    ignored: sheets to pass over, of which a text has none. progress: told how many bytes more are read.
     """
     before = _state(path)
-    sheet = _in_its_encoding(path, file, is_header)
+    sheet = _in_its_encoding(path, file, is_header, progress or (lambda more: None))
     if _state(path) != before:
         raise BadExport(f"{file} was changed while I read it. Wait until it is saved, then read it again.", file=file)
     return [sheet]
@@ -37,10 +39,10 @@ def _state(path):
     return now.st_size, now.st_mtime_ns, now.st_ino
 
 
-def _in_its_encoding(path, file, is_header):
+def _in_its_encoding(path, file, is_header, progress):
     for encoding in _encodings(path):
         try:
-            return _sheet(path, file, encoding, _head(path, file, encoding, is_header))
+            return _sheet(path, file, encoding, _head(path, file, encoding, is_header), progress)
         except UnicodeDecodeError:
             continue
     raise rows.no_text(file)
@@ -62,9 +64,9 @@ def _no_utf8(path):
         return all(decoder.decode(raw).isascii() for raw in iter(lambda: stream.read(1 << 20), b""))
 
 
-def _sheet(path, file, encoding, head):
+def _sheet(path, file, encoding, head, progress):
     try:
-        columns, ended = splitting.quick(path, file, encoding, head)
+        columns, ended = splitting.quick(path, file, encoding, head, progress)
     except splitting.CannotProve:
         columns, ended = rows.exact(path, file, encoding, head)
     titles = tuple(text for row in head.above for text in row if text)
@@ -87,19 +89,20 @@ def _head(path, file, encoding, is_header):
     head = max(tops, key=lambda top: len(top.headings))
     if not head.headings:
         raise _no_headings(file, tops)
-    twice = sorted({name for name in head.headings if name and head.headings.count(name) > 1})
-    if twice:
-        raise BadExport(f"{file}: heading {', '.join(twice)} occurs twice; delete one of the columns.", file=file,
-                        sheet="", row=head.number, column=twice)
+    blank = next((name for name in head.headings if name[:1].isspace()), None)
+    if blank:
+        raise BadExport(f"{file}: row {head.number}: a blank stands before the quotation mark of {blank.strip()}, so "
+                        "that nobody can tell where cells end. Take out the blanks after the separators, or export it "
+                        "again.", file=file, sheet="", row=head.number, value=blank)
     return head
 
 
 def _top(lines, separator, is_header, skipped):
     above = []
     for number, cells in enumerate(rows.split(lines, separator), 1):
-        texts = [rows.unwrapped(cell).strip() for cell in cells]
+        texts = [cell if BLANK_QUOTED.match(cell) else rows.unwrapped(cell).strip() for cell in cells]
         if number > skipped and is_header(texts):
-            return rows.Head(separator, number, lines.taken, tuple(above), tuple(texts))
+            return rows.Head(separator, number, lines.taken, tuple(above), tuple(texts), lines.last)
         if number > skipped:
             above.append(texts)
         if number == HEADER_WITHIN:
