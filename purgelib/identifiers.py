@@ -153,12 +153,24 @@ def alike(keys, others):
         return np.zeros(len(keys), dtype=bool)
     everybody = pd.concat([keys, others]).reset_index(drop=True)
     bare = _replaced(arrow(loose(everybody)), r"^[^0-9a-z]*\d+[^0-9a-z]+$|^[^0-9a-z]+\d+$", r"\D+", "")
+    for letters, digit in (("o", "0"), ("[il]", "1")):
+        bare = _replaced(bare, r"^[oil]*\d[\doil]*$", letters, digit)
     bare = _replaced(bare, "^0", "^0+", "").to_pandas().astype("str")
     # Only an ID that is not bare itself can be like another one.
     shared = set(bare[(bare != everybody).to_numpy()])
     found = bare.isin(shared).to_numpy(copy=True)
     found[found] = bare[found].duplicated(keep=False) & (everybody[found].groupby(bare[found]).transform("nunique") > 1)
     return found[:len(keys)]
+
+
+def may_miss_one(keys):
+    """Returns a boolean array: which keys an ID that is lost may have been like (see ``alike``)."""
+    numbers = keys.str.fullmatch("[0-9]+").to_numpy(bool)
+    lengths = keys.str.len().to_numpy()
+    few = numbers.sum() < widths.FEW
+    short = numbers & (few | (lengths < lengths[numbers].max(initial=0)))
+    # Where all numbers have one width, the lost one had it, too: no other has it but for its zeros.
+    return short | (loose(keys) != keys).to_numpy(bool) & (~numbers | few | short.any())
 
 
 def as_digits(keys):

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import groups, headings, identifiers, users, values, widths
+from purgelib import groups, headings, identifiers, users, values
 
 # What two rows of one user must agree in.
 FACTS = ["name", "user_group", "record_type", "account_type", "status", "expiry_date", "purge_date", "campus",
@@ -84,7 +84,8 @@ def read(parts, mapping, known_groups, problems):
     once = _folded(rows, parts, problems)
     _doubt(once, identifiers.alike(once["key"], ghosts["key"]), "another ID differs only by leading zeros or the like")
     if lost.nothing:
-        _doubt(once, _differs_by_little(once["key"]), "a row lost its ID, which may be this one but for leading zeros")
+        _doubt(once, identifiers.may_miss_one(once["key"]),
+               "a row lost its ID, which may be this one but for leading zeros")
     return People(users.table(once), ghosts.reset_index(drop=True), tuple(refused), len(rows) - len(once), how)
 
 
@@ -254,17 +255,6 @@ def _named(rows, lost):
 
 def _subsets(words):
     return (frozenset(some) for size in range(len(words) + 1) for some in itertools.combinations(words, size))
-
-
-def _differs_by_little(keys):
-    """Which keys an ID that is lost may have been but for leading zeros and the like: see ``identifiers.alike``."""
-    numbers = keys.str.fullmatch("[0-9]+").to_numpy(bool)
-    lengths = keys.str.len().to_numpy()
-    few = numbers.sum() < widths.FEW
-    short = numbers & (few | (lengths < lengths[numbers].max(initial=0)))
-    # Where all numbers have one width, the lost one had it, too: no other has it but for its zeros.
-    zeros = numbers if few or short.any() else False
-    return short | (identifiers.loose(keys) != keys).to_numpy(bool) & (~numbers | zeros)
 
 
 def _folded(rows, parts, problems):

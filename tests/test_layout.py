@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent / "purgelib"
 # Who may import whom, of ours. The sandbox imports nothing of ours; nothing imports charts or widgets.
 TABLE = {
     "errors": "", "users": "errors", "rules": "errors users",
-    "sheets": "", "problems": "", "people": "users groups headings identifiers values widths",
+    "sheets": "", "problems": "", "people": "users groups headings identifiers values",
     "days": "", "values": "days problems spellings", "widths": "", "identifiers": "problems users widths",
     "groups": "errors problems spellings values", "facts": "headings identifiers spellings strangers values widths",
     "sources": "errors forms headings mappings sheets values",
