@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import lists, plan
-from purgelib.population import STAYS
+from purgelib import exports, lists, plan
+from purgelib.population import judge, STAYS
 from purgelib.users import key_of
 
 PLANNED, NOT_PLANNED, NOBODY = "planned", "not planned", "not there"
@@ -156,6 +156,19 @@ def between(before, after):
     new, new_keys, _ = _judged(after)
     at, stayed = _matched(keys, new_keys)
     return Changes(old, new, at, stayed, known, names | after.group_names, (said, f"As of {after.as_of:%d %B %Y}"))
+
+
+def since(where, after):
+    """Compares with what lies in a folder: a run with its plan, or exports of another day; returns Changes. Only reads.
+
+    where: the folder; exports in it are judged by the policy of after. An empty text: nothing to compare with, so that
+    nobody came or went.
+    """
+    if not where:
+        return between(after, after)
+    if (Path(where) / "plan.json").exists():
+        return between(where, after)
+    return between(judge(exports.read(where, strict=False), after.policy), after)
 
 
 def _judged(population):

@@ -38,6 +38,8 @@ NEXT = ("Whoever sent it reads it in the notebook 02_choose: those marked are ke
 class Review:
     """What came back: ``choice`` with those kept added; ``kept`` and ``named``, frames; rows read; who signed.
 
+    rows: None as long as no workbook came back.
+
     kept: primary_id, reason of everybody whom this review keeps and the choice did not keep before. named: whatever
     was not as it was sent, as in ``problems.COLUMNS``: place, value, and a sentence that says what was done about it.
     """
@@ -45,11 +47,13 @@ class Review:
     choice: Choice
     kept: pd.DataFrame
     named: pd.DataFrame
-    rows: int
+    rows: int | None
     signed: str
 
     def summary(self):
         """Says in words how many came back, how many are kept by it, and what was not as it was sent."""
+        if self.rows is None:
+            return "No workbook has come back yet: nobody is kept by it."
         odd = self.kept["reason"].isin([MISSING, CHANGED]).sum()
         return (f"{self.rows:,} users came back, looked through by {self.signed or 'nobody who wrote a name down'}: "
                 f"{len(self.kept):,} more are kept, {odd:,} of them because their row is missing or was changed. "
@@ -145,9 +149,12 @@ def _facts(population, where):
 def read(path, population, choice):
     """Reads a workbook that came back; returns a Review. Only reads, and the choice that was given stays as it is.
 
-    A workbook of another institution, day or choice raises BadChoice; one without its cover sheet, too.
+    path: the workbook; a folder stands for none, as long as nothing has come back. A workbook of another institution,
+    day or choice raises BadChoice; one without its cover sheet, too.
     """
     path, doubts = Path(path), problems.Problems()
+    if path.is_dir():
+        return Review(choice, pd.DataFrame(columns=["primary_id", "reason"]), doubts.table(), None, "")
     sheets = returned.sheets(path, doubts)
     about = returned.cover(sheets)
     _refuse_other(about, sheets, path.name, fingerprint(population, choice))

@@ -2,6 +2,7 @@
 
 import datetime
 
+import exported
 import pandas as pd
 import pytest
 from invented import people, POLICY, row
@@ -119,3 +120,21 @@ def test_a_plan_that_was_changed_is_refused(sealed):
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(PlanRefused, match="not_chosen"):
         changes.between(sealed.folder, people(*AFTER))
+
+
+def test_a_folder_of_earlier_exports_is_judged_by_the_same_policy(tmp_path):
+    exported.put_all(tmp_path, [exported.user("stays-same"), exported.user("gone")])
+    found = changes.since(str(tmp_path), people(*AFTER))
+    assert found.users.set_index("primary_id")["change"].to_dict()["gone"] == "went"
+    assert found.before["verdict"].astype("str").tolist() == ["may go", "may go"]
+
+
+def test_without_a_folder_there_is_nothing_to_compare_with():
+    found = changes.since("", people(*AFTER))
+    assert found.users.empty and "0 came, 0 went" in found.summary()
+
+
+def test_a_run_with_a_plan_is_compared_as_a_plan(tmp_path):
+    (tmp_path / "plan.json").write_text("{}")
+    with pytest.raises(PlanRefused):
+        changes.since(tmp_path, people(*AFTER))

@@ -17,7 +17,7 @@ TABLE = {
     "sources": "errors forms headings mappings sheets values",
     "exports": "errors facts headings lists people problems sources",
     "cube": "", "population": "cube errors expiries users exports rules", "choice": "errors users population rules",
-    "expiries": "", "oddities": "expiries population", "changes": "lists plan population users",
+    "expiries": "", "oddities": "expiries population", "changes": "exports lists plan population users",
     "guards": "errors users", "strangers": "identifiers users widths", "spellings": "", "mappings": "errors spellings",
     "headings": "errors mappings spellings", "lists": "errors",
     "plan": "errors users guards choice population rules lists", "answers": "errors",

@@ -59,6 +59,12 @@ def test_what_comes_back_untouched_keeps_nobody(tmp_path):
     assert "4 users came back, looked through by nobody who wrote a name down: 0 more are kept" in found.summary()
 
 
+def test_a_folder_stands_for_nothing_that_came_back(tmp_path):
+    found = review.read(tmp_path, people(), CHOICE)
+    assert found.choice == CHOICE and found.kept.empty and found.named.empty and found.kinds().empty
+    assert found.summary() == "No workbook has come back yet: nobody is kept by it."
+
+
 def test_everybody_chosen_is_in_it_with_real_dates_and_texts_for_ids(tmp_path):
     book = openpyxl.load_workbook(sent(tmp_path))
     assert book.sheetnames == ["Read me first", "06 Undergraduate", "10 Staff retired"]
