@@ -15,6 +15,7 @@
     problems    what is doubtful in the exports: place, value, sentence; a summary by kind
     people      the export of users: its rows become one row per user, ghosts set apart
     strangers   IDs that no user has: which ones are like a user's
+    fines       what each user owes, by the fine
     facts       fees, loans, requests and the other side exports, joined by the primary ID
     sources     the files of a folder as parts of exports: kind, day of the data, cut off or not
     lists       the lists that we write for people, as CSV that starts no formula

@@ -1,6 +1,5 @@
 """One date as people and programs write it: every way in which its text can be read, and no guess between them."""
 
-import calendar
 import datetime
 import re
 import unicodedata
@@ -35,16 +34,18 @@ NO_DAYS = "a number that may be something else than a number of days; export dat
 UNSETTLED, CUT = object(), object()
 
 
-def plain(text, epoch):
+def plain(text, epoch, order=None):
     """Returns a date that is certain by itself, a sentence why there is none, None for nothing, CUT, or UNSETTLED.
 
-    epoch: 1900 or 1904 where a number may be counted as days.
+    epoch: 1900 or 1904 where a number may be counted as days. order: as staff say it.
     """
     if not text:
         return None
     if found := ISO.fullmatch(text):
         return _day(found[1], found[3] or found[5], found[4] or found[6])
     if found := NAMED.fullmatch(unicodedata.normalize("NFC", text)):
+        if order == YEAR_FIRST and len(found[5]) == 2:
+            return NO_DATE
         month, year = MONTHS.get(_bare(found[2] or found[3])), _year(found[5])
         return year if year is CUT else _day(year, month, found[1] or found[4]) if month else NO_DATE
     if found := SERIAL.fullmatch(text):
@@ -85,11 +86,6 @@ def kind(text):
     """Returns what dates of one column must share to be of one program: their separator, and the width of the year."""
     found = PARTED.fullmatch(text)
     return found[2], len(found[4])
-
-
-def ends_month(day):
-    """Returns whether that is the first or the last day of a month, as most days are on which something ends."""
-    return day.day in (1, calendar.monthrange(day.year, day.month)[1])
 
 
 def _bare(word):

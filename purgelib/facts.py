@@ -3,28 +3,24 @@
 An export that is absent leaves its fact unknown, which is not zero. One of which a row is lost, or that may be cut
 off, tells only of those whom it names: who else is in it nobody knows. IDs that nobody among the users has are
 counted (purged long ago, or left out of the export of users); those that resemble a user's are named as problems, and
-their rows are like lost ones.
+the users whom they may mean are unknown.
 """
 
 import dataclasses
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import headings, identifiers, strangers, values
+from purgelib import fines, headings, identifiers, strangers, values
 from purgelib.widths import EXCEL, LOOK, ZEROS
 
-CENT = 0.005
 PATRON = {"patron", "200"}
-# IDs of fines and of their transactions are long numbers: this is what a spreadsheet makes of them.
-NO_ID = r"^#|^[\d.,]+E\+?\d+$|^\d{15}000+$|^\?+$"
 THINGS = {"loans": ["loan_id"], "requests": ["request_id"], "notes": ["note", "note_type"],
           "blocks": ["block_id", "block_type", "block_description"],
           "identifiers": ["identifier_type", "identifier_value"]}
 # A damaged ID may meet another user than the one who was meant.
-DAMAGED = (EXCEL, ZEROS, LOOK)
+DAMAGED = (EXCEL, ZEROS, LOOK, identifiers.NO_ID)
 MUCH_LIKE, UNLIKE = "an ID much like a user's", "an ID unlike all users'"
 WHOSE = ("nobody's, but much like a user's ID: has a sign, an accent or the encoding changed, or is it there "
          "twice? Compare with Alma: correct the ID, or export that user, too")
@@ -56,12 +52,12 @@ class Rows:
 
     def thing(self, kind):
         """Returns what tells one loan, request, block, identifier or note from another: its own columns."""
-        own = [_texts(self.part, name)[self.theirs] for name in THINGS[kind] if self.part.has(name)]
+        own = [self.part.trimmed(name)[self.theirs] for name in THINGS[kind] if self.part.has(name)]
         return own[0].str.cat(own[1:], sep="\t") if len(own) > 1 else own[0]
 
 
 class Joining:
-    """Joins side exports to a user table, which it changes; ``strangers`` and ``refused`` count per part."""
+    """Joins side exports to a user table, which it changes."""
 
     def __init__(self, people, mapping, problems):
         self.table, self._ghosts, self._mapping, self._problems = people.table, people.ghosts, mapping, problems
@@ -77,7 +73,7 @@ class Joining:
         counts = _open(part, kind, self._mapping)
         at = self._places(key)
         known = (at >= 0) | identifiers.among(key, self._ghosts["key"])
-        nameless = np.isin(doubts.codes, [at for at, (kind, _) in enumerate(doubts.said) if kind == "contact"])
+        nameless = _are(doubts, (identifiers.CONTACT,))
         doubts = dataclasses.replace(doubts, codes=np.where(nameless | ~counts, -1, doubts.codes).astype(np.int32))
         doubts = self._strange(kind, primary_id, key, ~known & counts & ~nameless & ~doubts.any, doubts)
         # Odd signs around an ID that meets its user all the same are named, but stop nobody.
@@ -87,10 +83,19 @@ class Joining:
                                calm=harmless | _are(doubts, (MUCH_LIKE, UNLIKE)))
         empty = int(((key == "") & counts).sum())
         like = _are(doubts, (MUCH_LIKE,))
-        lost = suspected or bool((doubts.any & ~harmless & ~like).any()) or bool(part.sheet.lost)
+        lost = suspected or bool((doubts.any & ~harmless & ~like).any()) or bool(part.sheet.lost) or (
+            self._is_of_others(part, key[counts], known[counts]))
         meant = self._strangers.whom(primary_id[like]) if like.any() else np.zeros(len(self.table), dtype=bool)
         return (Rows(part, at, counts, lost, meant), empty + len(part.sheet.lost),
                 key[~known & (key != "").to_numpy()].nunique())
+
+    def _is_of_others(self, part, key, known):
+        """Whether not one ID of an export is a user's, and none looks like one: it may be another identifier."""
+        if "users" in part.kinds or known.any() or not self._strangers.other_kind(key):
+            return False
+        self._problems.say("other IDs than the users'", part.sheet.file, OTHERS, stops=False, sheet=part.sheet.sheet,
+                           column=part.heading("primary_id"))
+        return True
 
     def _places(self, key):
         """Per key the place of its user in the table, -1 for nobody."""
@@ -116,7 +121,8 @@ class Joining:
         other.get(kind, lambda parts: self._things(kind, parts))(parts)
 
     def _fees(self, parts):
-        self._count("fees", parts, pd.concat([_fines(one, self._problems) for one in parts]).pipe(_balances))
+        self._count("fees", parts, fines.balances(
+            [fines.rows(one.part, one.at, one.counts, self._problems) for one in parts]))
 
     def _things(self, kind, parts):
         """The count of loans and the like: one may stand in several rows, as a request does, a row per partner."""
@@ -130,8 +136,11 @@ class Joining:
         told = self._spread(found, self.table[kind].dtype)
         named = np.zeros(len(self.table), dtype=bool)
         named[found.index] = True
-        meant = np.logical_or.reduce([one.meant for one in parts])
-        self.table[kind] = told if any(one.lost for one in parts) else told.where(named | meant, 0)
+        meant, lost = np.logical_or.reduce([one.meant for one in parts]), any(one.lost for one in parts)
+        if kind == "fees":
+            # What is told may be less than what is owed; of things, one is enough to stay.
+            told = told.mask(meant | lost)
+        self.table[kind] = told if lost else told.where(named | meant, 0)
 
     def _spread(self, found, dtype):
         """Values by a user's place, a value per user; missing where there is none."""
@@ -155,7 +164,7 @@ class Joining:
 
     def _exceptions(self, parts):
         """Why staff keep a user. With an exception that is nobody's, everybody is doubtful until it is corrected."""
-        rows = pd.concat([pd.DataFrame({"user": one.at, "reason": _texts(one.part, "keep_reason")}) for one in parts])
+        rows = pd.concat([pd.DataFrame({"user": one.at, "reason": one.part.trimmed("keep_reason")}) for one in parts])
         rows = rows[rows["user"] >= 0].replace({"reason": {"": "no reason given"}})
         several = rows["user"].duplicated(keep=False)
         reason = pd.concat([rows[~several].set_index("user")["reason"],
@@ -168,10 +177,12 @@ class Joining:
         """The count of notes; of a bare list of IDs and notes nobody knows whether it says who is to stay."""
         self._things("notes", parts)
         for one in parts:
-            if sorted(map(str, one.part.names)) == ["note", "primary_id"]:
+            if not one.part.has("note_type") and one.part.kinds == ("notes",):
                 self._problems.say("a list of notes, or of exceptions", one.part.sheet.file, BARE, stops=False,
                                    sheet=one.part.sheet.sheet, column=one.part.heading("note"))
-                self._doubt(one.at[one.theirs], "stands in a list that may be one of exceptions")
+                self._doubt(np.append(one.at[one.theirs], np.flatnonzero(one.meant)), IN_BARE)
+                if one.lost:
+                    self._doubt(slice(None), LIST)
 
     def _doubt(self, places, sentence):
         """Makes the users at those places doubtful, where nothing else is doubtful yet."""
@@ -186,6 +197,9 @@ class Joining:
         self.table["in_set"] = pd.array(np.isin(np.arange(len(self.table)), at), dtype="boolean")
 
 
+OTHERS = ("not one of these IDs is a user's, and none looks like one: is it another identifier than the primary ID? "
+          "Until that is known, the export tells nothing of anybody")
+IN_BARE = "stands in a list that may be one of exceptions"
 BARE = ("tells no reason to keep, but may be meant so: whoever is in it stays. Head the column Reason to Keep if it is "
         "your list of exceptions; of Analytics' notes, export the Note Type as well")
 LIST = "the list of exceptions may be cut off, or names somebody whom I cannot find: until then, everybody stays"
@@ -203,11 +217,6 @@ def _within(where, judge, texts):
     return found
 
 
-def _texts(part, name):
-    made = part.cells(name)
-    return made.cast(pa.large_string()).to_pandas().astype("str").str.strip()
-
-
 def _open(part, kind, mapping):
     """Which rows count: loans and fines that are not over, blocks that are active; of a users' export, filled cells."""
     counts = np.ones(len(part), dtype=bool)
@@ -216,72 +225,6 @@ def _open(part, kind, mapping):
         status, _ = values.coded(part.cells(column), headings.words(column, mapping), column)
         counts &= (status != over).to_numpy(bool)
     if "users" in part.kinds:
-        filled = [(_texts(part, name) != "").to_numpy() for name in headings.PARTS[kind] if part.has(name)]
+        filled = [(part.trimmed(name) != "").to_numpy() for name in headings.PARTS[kind] if part.has(name)]
         counts &= np.logical_or.reduce(filled)
     return counts
-
-
-def _fines(rows, problems):
-    """The rows of users in one export of fines, as amounts: one per transaction, each with the fine's own amounts."""
-    part = rows.part
-    made = {"user": rows.at, "fine": _texts(part, "fine_id"), "counts": rows.counts}
-    unread = np.zeros(len(part), dtype=bool)
-    for name in ("original", "transaction", "remaining"):
-        made[name], currency, doubts = values.amounts(part.cells(name))
-        problems.add(part.sheet, part.heading(name), part.cells(name), doubts)
-        unread |= doubts.any | (made[name].isna().to_numpy() if name != "transaction" else False)
-        made[name] = made[name].fillna(0.0).astype("float64")
-    told = _texts(part, "currency") if part.has("currency") else pd.Series("", index=made["fine"].index, dtype="str")
-    made["currency"] = told.where(told != "", currency.astype("str"))
-    made["transaction_id"] = _texts(part, "transaction_id")
-    # Without sound IDs, two fines may look like one, and one payment like two.
-    bad = unread | (made["fine"] == "").to_numpy()
-    bad |= ((made["transaction"] != 0) & (made["transaction_id"] == "")).to_numpy()
-    for name in ("fine", "transaction_id"):
-        bad |= made[name].str.contains(NO_ID, case=False, regex=True).to_numpy(bool)
-    return pd.DataFrame(made | {"bad": bad, "unread": unread})[rows.at >= 0]
-
-
-def _balances(rows):
-    """What each user owes: by the fine, whose balance is its original amount less its transactions.
-
-    It counts only where the remaining amount agrees, which Analytics gives either for the fine or for the row;
-    a fine that is closed in one row and open in another, or of several currencies, is unknown, and so is a closed
-    one of which something remains.
-    Returns amounts by the user's place, missing where one of the user's fines is unknown.
-    """
-    amounts = ["original", "transaction", "remaining"]
-    rows = rows.drop_duplicates(["user", "fine", "transaction_id", "counts", "currency", *amounts])
-    same = ["user", "fine", "transaction_id"]
-    rows = rows.assign(own=((rows["original"] - rows["transaction"] - rows["remaining"]).abs() < CENT)
-                       & (rows["transaction"] >= 0), bad=rows["bad"] | rows.duplicated(same, keep=False),
-                       left=rows["remaining"].abs(), moved=rows["transaction"].abs())
-    fines = rows.groupby(["user", "fine"]).agg(
-        counts=("counts", "max"), every=("counts", "min"), bad=("bad", "max"), unread=("unread", "max"),
-        own=("own", "min"), first=("original", "min"), last=("original", "max"), paid=("transaction", "sum"),
-        remaining=("remaining", "min"), various=("remaining", "nunique"), least=("left", "min"), most=("left", "max"),
-        moved=("moved", "max"))
-    fines["balance"] = fines["first"] - fines["paid"]
-    over, fines = fines[~fines["counts"]], fines[fines["counts"]]
-    balance = fines["balance"]
-    # Of several rows with the same amount, nobody knows whether it is the fine's or the row's own.
-    own = fines["own"] & (fines["various"] > 1) & (balance > CENT)
-    agrees = (((fines["remaining"] - balance).abs() < CENT) | own) & (fines["first"] == fines["last"])
-    unknown = ~agrees | fines["bad"] | ~fines["every"] | (balance * fines["first"] < 0)
-    key = fines.index.get_level_values("user")
-    owed = balance.groupby(key).sum().round(2)
-    several = rows[rows["counts"]].groupby("user")["currency"].nunique() > 1
-    # A credit does not pay a debt, here as in ``Alma.owed``: both are reasons to stay.
-    both = (balance > CENT).groupby(key).any() & (balance < -CENT).groupby(key).any()
-    owed = owed.mask(both, balance.abs().groupby(key).sum().round(2))
-    owed = owed.mask(unknown.groupby(key).any() | several.reindex(owed.index, fill_value=False))
-    doubtful = over.index.get_level_values("user")[~_settled(over)].unique()
-    return owed.reindex(owed.index.union(doubtful)).mask(lambda all_: all_.index.isin(doubtful))
-
-
-def _settled(fines):
-    """Which closed fines leave nothing: none remains in any row, or their transactions come to the original amount."""
-    none = (fines["most"] < CENT) & ~((fines["moved"] > 0) & (fines["balance"] * fines["first"] > CENT))
-    # Each row may show its own remaining amount, as if there were no other.
-    paid = (fines["balance"].abs() < CENT) & ((fines["least"] < CENT) | fines["own"]) & ~fines["bad"]
-    return (none | paid) & ~fines["unread"] & (fines["first"] == fines["last"])

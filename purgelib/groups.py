@@ -113,8 +113,10 @@ def _spelled(known):
     """The table of groups by what stands in exports: a code, a description, or both in one -> the codes it may mean."""
     found = {}
     for code, name in known.items():
+        name = name if isinstance(name, str) else ""
         for text in (code, name, *(f"{code}{sign}{name}" for sign in (" ", " - ", ": ", "-", ":"))):
             found.setdefault(folded(text), set()).add(code)
+    found.pop("", None)
     return found
 
 

@@ -87,10 +87,10 @@ def is_header(cells, mapping=NONE):
     return any(_one(cell, mapping)[0] == "primary_id" for cell in cells)
 
 
-def may_be_headings(primary_id, mapping=NONE):
-    """Returns, in small letters, what the heading of a primary ID may look like in a column that is headed so."""
-    ours = [heading for heading, name in mapping.headings.items() if name == "primary_id"]
-    return sorted({heading.lower() for heading in (*HEADINGS["primary_id"], primary_id, *ours)})
+def may_be_headings(headings, mapping=NONE):
+    """Returns, in small letters, what a heading may look like where a sheet has these headings."""
+    spelled = (one for spellings in HEADINGS.values() for one in spellings)
+    return sorted({heading.lower() for heading in (*spelled, *headings, *mapping.headings)} - {""})
 
 
 def are_headings(cells, mapping=NONE):

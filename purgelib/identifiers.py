@@ -50,6 +50,7 @@ DOUBTFUL = "(?i)^(?:" + "|".join(
 LOST = "(?i)^(?:" + "|".join(
     ["[^a-z0-9]*", NOTHING, *(one.pattern for one, why in DAMAGE if "date" in why or "error" in why)]) + ")$"
 EMPTY, CONTACT, ODD = "no primary ID", "contact", "odd signs in a primary ID"
+NO_ID = "a primary ID that is none"
 
 
 def ids(cells, as_number=None):
@@ -96,11 +97,11 @@ def _judged(text, latin):
         if pattern.fullmatch(text):
             return EXCEL, f"damaged by Excel ({why}); export it again, and do not open it in Excel"
     if re.fullmatch(NOTHING, text, re.IGNORECASE):
-        return ODD, "a word for nothing instead of a primary ID"
+        return NO_ID, "a word for nothing instead of a primary ID"
     if not any(sign.isalnum() for sign in text):
-        return ODD, "no letter and no digit in the primary ID"
+        return NO_ID, "no letter and no digit in the primary ID"
     if "?" in text or "\ufffd" in text:
-        return ODD, "a letter was lost here: export it again as UTF-8"
+        return NO_ID, "a letter was lost here: export it again as UTF-8"
     if "  " in text or any(unicodedata.category(sign) == "Cf" for sign in text):
         return ODD, "blanks or invisible characters in the primary ID"
     if unicodedata.normalize("NFKC", text) != text or _looks(text, latin):
@@ -193,8 +194,16 @@ def may_mean(damaged, keys):
     found = among(looked, bare) & ~among(keys, users.key_of(texts))
     # O for 0 and l for 1: compared with both sides made digits.
     found |= among(looked, as_digits(bare[matches(arrow(bare), r"^[oli\d]*$")]))
+    gaps = texts[texts.str.contains("[?\ufffd]")]
+    if len(gaps):
+        found |= among(_with_gaps(keys, r"[^\x00-\x7f]+"), _with_gaps(gaps, "[?\ufffd]+"))
     texts = texts.str.strip()
     return found | _between(keys, [span for text in texts[texts.str.contains(SHORTENED)] if (span := _span(text))])
+
+
+def _with_gaps(texts, lost):
+    """The texts, folded, with one ? for each run of lost letters."""
+    return pc.replace_substring_regex(pc.utf8_lower(arrow(texts)), lost, "?")
 
 
 def among(texts, known):

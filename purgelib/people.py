@@ -24,7 +24,7 @@ WORDED, DATES = ("record_type", "account_type", "status", "other_roles"), ("expi
 NAMELESS = "contact"  # the kind of doubt that is no damage: vendor contacts have no primary ID in Alma
 TOGETHER = 100_000
 TORN = str.maketrans(dict.fromkeys("\t;,|\"", "\n"))
-WORD, LONG = re.compile(r"[^\W_]+"), 8  # words of a name; more than so many are compared as one heap
+WORD, LONG = re.compile(r"[^\W_]+"), 4  # words of a name; more than so many are compared as one heap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,6 +225,10 @@ def _doubt_whom_they_may_mean(rows, lost):
     words = {users.key_of(word) for text in lost.torn for word in text.translate(TORN).split("\n")} - {""}
     if words:
         named = rows["key"].isin(words) | identifiers.may_mean(sorted(words), rows["key"])
+        # An ID that holds such a sign itself is not among the words.
+        torn = "\n".join(lost.torn).casefold()
+        holds = rows["key"].str.contains(r"[\t;,|\"]")
+        named |= holds & rows["key"].where(holds, "").map(lambda key: bool(key) and key in torn).astype(bool)
         _doubt(rows, named, "a row that does not fit its headings names this user")
 
 

@@ -105,6 +105,10 @@ class Part:
         """Returns the texts of that column, a pyarrow array of a value per row, or None."""
         return self.columns.get(name)
 
+    def trimmed(self, name):
+        """Returns the texts of that column, trimmed, as a pandas series."""
+        return self.cells(name).cast(pyarrow.large_string()).to_pandas().astype("str").str.strip()
+
     def heading(self, name):
         """Returns the heading of that column as the file has it."""
         return self.sheet.headings[self.names.index(name)]

@@ -18,7 +18,7 @@ from purgelib import forms, headings, mappings, values
 from purgelib.errors import BadExport, DataTooOld
 from purgelib.sheets import Part
 
-MAPPING = "headings.toml"
+MAPPING, SHOWN = "headings.toml", 500
 # Where exports are known to end: Excel's sheets, old and new, and what reporting servers are often set to.
 LIMITS = {65_000, 65_535, 65_536, 100_000, 250_000, 500_000, 1_000_000, 1_048_575, 1_048_576}
 AGAIN = "the headings stand here again: are two exports one below the other? Put each into a file of its own"
@@ -89,7 +89,8 @@ def _refuse_what_is_passed_over(where, names):
     """
     folder = isinstance(where, str | Path) and Path(where).is_dir()
     for path in forms.passed_over(where) if folder else ():
-        if path.name == names.name or names.ignores(path.name):
+        in_use = path.name == names.name and forms.sha256(path) == names.sha256
+        if in_use or names.ignores(path.name):
             continue
         if path.is_dir():
             why = "is a folder with files in it, which are not read. Put them beside the other exports"
@@ -152,7 +153,7 @@ def _kinds(sheet, called):
 def _without_headings_again(sheet, called, names):
     """Of two exports one below the other, the second headings are a lost row; where they are others, it is an error."""
     at = called.index("primary_id")
-    known = pa.array(headings.may_be_headings(sheet.headings[at], names), pa.string())
+    known = pa.array(headings.may_be_headings(sheet.headings, names), pa.string())
     cells = pc.utf8_lower(pc.utf8_trim_whitespace(sheet.cells.column(at).cast(pa.string())))
     again = []
     for row in np.flatnonzero(pc.is_in(cells, known).to_numpy()).tolist():
@@ -170,7 +171,8 @@ def _list_lost(sheet, problems):
     if sheet.lost:
         problems.list("a row that does not fit its headings", sheet.file, sheet.sheet,
                       np.array([one.number for one in sheet.lost], dtype="int64"), "",
-                      [one.text for one in sheet.lost], [one.why for one in sheet.lost])
+                      [one.text if len(one.text) <= SHOWN else one.text[:SHOWN] + "…" for one in sheet.lost],
+                      [one.why for one in sheet.lost])
 
 
 def _suspected(sheet, called):

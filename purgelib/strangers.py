@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 
 from purgelib import identifiers, users
 from purgelib.identifiers import among, arrow
-from purgelib.widths import FEW
+from purgelib.widths import ENOUGH, FEW, NEARLY_ALL, OF_FEW
 
 # Letters of which no accent can be taken away, and what people write for them and for others.
 BARE = tuple(pair.split("=") for pair in "ß=ss æ=ae œ=oe þ=th ø=o ł=l đ=d ð=d ı=i".split())
 WRITTEN = tuple(pair.split("=") for pair in "ä=ae ö=oe ü=ue ø=oe å=aa".split())
 EXACT = 15  # digits that a spreadsheet keeps of a number
-SLIPS = 3
+SLIPS, MANY = 3, 20
 
 
 class Strangers:
@@ -58,13 +58,19 @@ class Strangers:
         return found
 
     def unlike(self, keys):
-        """Returns a boolean array: which are numbers of a width that no user's has, where all of those have one width.
+        """Returns a boolean array: which are numbers of a width that no user's has, where nearly all have one width.
 
-        Where there are several such, they are users of another kind, and no slips.
+        Where there are several of one such width, they are users of another kind, and no slips.
         """
         digits, lengths = _digits(arrow(keys))
-        found = digits & (lengths != self._width) if self._width else np.zeros(len(keys), dtype=bool)
-        return found if keys[found].nunique() <= SLIPS else np.zeros(len(keys), dtype=bool)
+        found = digits & ~np.isin(lengths, self._widths) if len(self._widths) else np.zeros(len(keys), dtype=bool)
+        different = pd.Series(lengths[found]).groupby(keys[found].to_numpy()).first().value_counts()
+        return found & np.isin(lengths, different.index[different <= SLIPS])
+
+    def other_kind(self, keys):
+        """Returns whether many different strangers have not one shape in common with the users: they are other IDs."""
+        told = keys.drop_duplicates()
+        return len(told) >= MANY and not set(_shapes(told)) & set(_shapes(self._keys))
 
     def _forms(self, keys):
         """What is compared of strangers: without signs and accents, with accents written out, half of what is twice."""
@@ -92,11 +98,12 @@ class Strangers:
                 (places[_bools(enough)], _plain(rest.filter(enough))))
 
     @functools.cached_property
-    def _width(self):
-        """The one width of all users who are numbers, 0 where there are several or too few."""
+    def _widths(self):
+        """The widths of the users who are numbers, where nearly all have one; nothing where they vary, or are few."""
         digits, lengths = _digits(arrow(self._keys))
-        widths = np.unique(lengths[digits])
-        return int(widths[0]) if len(widths) == 1 and digits.sum() >= FEW else 0
+        found, many = np.unique(lengths[digits], return_counts=True)
+        usual = FEW <= many.sum() and many.max() >= many.sum() * (NEARLY_ALL if many.sum() >= ENOUGH else OF_FEW)
+        return found if usual else found[:0]
 
     @functools.cached_property
     def _unknown(self):
@@ -172,6 +179,15 @@ def _written(texts):
         for sign, written in WRITTEN:
             texts = pc.replace_substring(texts, sign, written)
     return texts
+
+
+def _shapes(keys):
+    """The shapes of IDs, each once: numbers by their width, other IDs by where letters and digits stand."""
+    texts = arrow(keys)
+    digits, lengths = _digits(texts)
+    others = pc.replace_substring_regex(texts.filter(pa.array(~digits)), r"\p{L}+", "a")
+    others = pc.replace_substring_regex(others, "[0-9]+", "9").unique().to_pylist()
+    return [*map(str, np.unique(lengths[digits])), *others]
 
 
 def _with_gaps(texts):

@@ -93,7 +93,7 @@ class _Dates:
     """
 
     def __init__(self, texts, counts, order, epochs):
-        self.found = [days.plain(text, epoch) for text, epoch in zip(texts, epochs, strict=True)]
+        self.found = [days.plain(text, epoch, order) for text, epoch in zip(texts, epochs, strict=True)]
         self._parted = {at: days.readings(texts[at]) for at, one in enumerate(self.found) if one is days.UNSETTLED}
         self._certain = [at for at, one in enumerate(self.found) if isinstance(one, datetime.date)]
         hows = self._settle_the_parted(texts, counts, order)
@@ -155,16 +155,7 @@ def _order(ways, counts, given):
         return ((None, "", AGAINST.format(order=given, many=against)) if against
                 else (given, f"{given}, as headings.toml says", ""))
     unsettled = FIRST_OR_LAST if days.YEAR_FIRST in possible else TWO_WAYS if given else BOTH_WAYS
-    order, how = _by_single_ones(ways, counts, possible)
-    if order is None and days.YEAR_FIRST in possible:
-        first, said = _by_ends_of_months(ways, counts)
-        if first:
-            return days.YEAR_FIRST, said, ""
-        if said:
-            left = [{way: read for way, read in one.items() if way != days.YEAR_FIRST} for one in ways]
-            order, how = _by_single_ones(left, counts, possible - {days.YEAR_FIRST})
-            how = f"{said}; {how}" if order else ""
-    return order, how, unsettled
+    return *_by_single_ones(ways, counts, possible), unsettled
 
 
 def _by_single_ones(ways, counts, possible):
@@ -177,26 +168,6 @@ def _by_single_ones(ways, counts, possible):
     if len(possible) == 1 and enough and sum(single) >= open_ones / TO_ONE:
         order = next(iter(possible))
         return order, f"{order}: {sum(single):,} of {sum(single) + open_ones:,} dates can be read in no other way"
-    return None, ""
-
-
-def _by_ends_of_months(ways, counts):
-    """Whether the year stands first, as most dates on which something ends are the first or last day of a month.
-
-    Returns True, False or None, and how it is known. By chance, one in fifteen dates looks so when it is read wrongly.
-    """
-    found = []
-    for one, many in zip(ways, counts, strict=True):
-        if days.YEAR_FIRST in one and len(days.different(one)) > 1:
-            ends = {way: days.ends_month(date) for way, (_, date) in one.items()}
-            found.append((ends.pop(days.YEAR_FIRST), any(ends.values()), int(many)))
-    first, last, cells = np.array(found, dtype=np.int64).reshape(-1, 3).T
-    for is_first, here, there in ((True, first > last, last > first), (False, last > first, first > last)):
-        told = cells[here].sum()
-        if (told >= cells.sum() / TO_ONE and told >= TO_ONE * cells[there].sum()
-                and here.sum() >= 2 + min(len(cells) / 3, 30)):
-            return is_first, (f"year {'first' if is_first else 'last'}: so, {told:,} of {cells.sum():,} dates are the "
-                              "first or last day of a month, and not otherwise")
     return None, ""
 
 

@@ -269,3 +269,41 @@ def test_facts_meet_their_users_though_rows_before_them_were_folded(tmp_path):
                  exceptions=[["c", "one"], ["c", "two"]])
     assert found.users[["loans", "fees", "requests"]].to_numpy().tolist() == [[0, 0, 0], [1, 0, 1], [2, 5, 0]]
     assert found.users["keep_reason"].tolist()[2] == "one; two" and found.users["other_roles"].tolist()[2]
+
+
+@pytest.mark.parametrize("told", ["NULL", "?", "m?ller"])
+@pytest.mark.parametrize("kind", ["loans", "fees", "requests"])
+def test_an_id_that_is_none_tells_nothing_though_somebody_purged_has_it_too(tmp_path, kind, told):
+    rows = [{"fees": fee(told)}.get(kind, [told, "7"])]
+    ghost = user(told, **{"Status": "Deleted"})
+    found = read(tmp_path, [user("m\u00fcller"), ghost], strict=False, **{kind: rows})
+    assert verdict(found, "m\u00fcller") != MAY_GO and found.users[kind].isna().all()
+
+
+def test_a_fee_that_is_told_may_not_be_all_where_another_row_may_be_the_same_users(tmp_path):
+    rows = [fee("asmith", original="5", transaction="t1", amount="5", remaining="0"),
+            fee("a.smith", "f2", original="10", remaining="10"), fee("other", "f3", original="3", remaining="3")]
+    found = read(tmp_path, [user("asmith"), user("other")], fees=rows)
+    assert found.users.set_index("key")["fees"].isna().to_dict() == {"asmith": True, "other": False}
+    assert verdict(found, "asmith") == CHECK
+
+
+def test_an_export_of_other_identifiers_tells_nothing_of_anybody(tmp_path):
+    people = [user(f"{n * 7_345_678:08d}") for n in range(1, 9)]
+    found = read(tmp_path, people, loans=[[f"B{n:011d}", str(n)] for n in range(30)])
+    assert found.users["loans"].isna().all() and not found.problems["stops"].any()
+    assert found.problems["problem"].str.contains("another identifier").sum() == 1
+
+
+@pytest.mark.parametrize("heads", [["Primary Identifier", "First Name", "Note"],
+                                   ["Primary Identifier", "Note", "Since"]])
+def test_notes_without_their_type_may_be_a_list_of_exceptions(tmp_path, heads):
+    put_all(tmp_path, [user("a.b"), user("other")])
+    put(tmp_path, "notes", [["a.b", "x", "y"]], heads=heads)
+    found = exports.read(tmp_path)
+    assert (verdict(found, "a.b"), verdict(found, "other")) == (STAYS, MAY_GO)
+    put(tmp_path, "notes", [["ab", "x", "y"]], heads=heads)
+    assert verdict(exports.read(tmp_path), "a.b") == STAYS, "ab is much like a.b"
+    put(tmp_path, "notes", [["a.b", "x", "y"]], heads=[*heads[:-1], "Note Type"] if heads[-1] != "Note" else [
+        "Primary Identifier", "Note Type", "Note"])
+    assert verdict(exports.read(tmp_path), "a.b") == MAY_GO

@@ -121,3 +121,9 @@ def test_a_code_that_only_looks_like_one_is_doubtful_and_no_code(code, known):
 @pytest.mark.parametrize("code", ["30\u200b", "\uff13\uff10", "\uff13\uff10 Library staff"])
 def test_the_table_finds_a_code_in_spite_of_invisible_signs(code):
     assert read(None, [code], KNOWN)[0][0] == ["30"]
+
+
+@pytest.mark.parametrize("empty", [None, "", float("nan")])
+def test_a_table_of_groups_may_lack_a_description(empty):
+    code, _, doubts, _ = groups.groups(pa.array(["06", "07"]), pa.array(["U", "V"]), {"06": empty, "07": "V"})
+    assert code.tolist() == ["06", "07"] and not doubts.any.any()

@@ -322,3 +322,25 @@ def test_a_row_that_lost_its_id_casts_doubt_on_zeros_only_where_widths_differ(tm
     lost = user("", **{"First Name": "Grace", "Last Name": "Elsewhere"})
     found = read(tmp_path, [*map(user, ids), lost], strict=False)
     assert verdict(found, "00410000") == left
+
+
+def test_an_id_and_a_name_that_lost_the_same_letters_are_still_met(tmp_path):
+    lost = user("m?ller", **{"First Name": "J?rg", "Last Name": "M?ller", "Expiry Date": "2029-06-30"})
+    found = read(tmp_path, [user("m\u00fcller", **{"First Name": "J\u00f6rg", "Last Name": "M\u00fcller"}), lost],
+                 strict=False)
+    assert verdict(found, "m\u00fcller") == STAYS
+
+
+def test_a_torn_row_finds_its_user_however_long_it_is(tmp_path):
+    text = ",".join(USERS) + "\n" + ",".join(user("a")) + "\n" + ",".join(user("b")) + "\n"
+    put_all(tmp_path, text + "x" * 600 + "," + ",".join(user("a", **{"Expiry Date": "2029-06-30"})) + "\n")
+    found = exports.read(tmp_path, strict=False)
+    assert (verdict(found, "a"), verdict(found, "b")) == (STAYS, MAY_GO)
+    assert found.problems["value"].str.len().max() == 501
+
+
+def test_a_torn_row_finds_a_user_whose_id_holds_a_separator(tmp_path):
+    whole = ['"smith, john"', *user("x")[1:]]
+    put_all(tmp_path, "\n".join([",".join(USERS), ",".join(whole), ",".join(user("b")), ",".join([*whole, "y"]), ""]))
+    found = exports.read(tmp_path, strict=False)
+    assert (verdict(found, "smith, john"), verdict(found, "b")) == (STAYS, MAY_GO)

@@ -42,6 +42,12 @@ def test_other_headings_below_are_refused_in_any_case(tmp_path):
         assert error.value.row == 3 and error.value.file.startswith("users")
 
 
+def test_headings_again_in_another_order_are_refused(tmp_path):
+    put_all(tmp_path, loans=[["x", "l1"], ["Item Loan ID", "Primary Identifier"], ["l2", GOES[0]]])
+    with pytest.raises(BadExport, match="row 3: other headings stand here: Item Loan ID, Primary Identifier"):
+        exports.read(tmp_path, strict=False)
+
+
 def test_headings_again_in_a_side_export_leave_its_fact_unknown(tmp_path):
     found = read(tmp_path, strict=False, loans=[["x", "l1"], SIDES["loans"], ["y", "l2"]])
     assert verdict(found) == CHECK and found.users["loans"].isna().all()
@@ -79,6 +85,16 @@ def test_what_programs_leave_is_passed_over(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text('title = "x"' if name.endswith("toml") else "x")
     assert len(exports.read(tmp_path).users) == 1
+
+
+def test_a_second_mapping_of_the_same_name_is_a_stray_one(tmp_path):
+    put_all(tmp_path)
+    (tmp_path / "headings.toml").write_text('[groups]\n"06" = "Undergraduate"')
+    other = tmp_path / "empty" / "headings.toml"
+    other.parent.mkdir()
+    other.write_text('[dates]\norder = "day first"')
+    with pytest.raises(BadExport, match="headings.toml is not the headings.toml in use"):
+        exports.read([*tmp_path.glob("*.csv")][0].parent, mapping=other)
 
 
 def test_a_mapping_of_another_name_is_no_stray_one(tmp_path):

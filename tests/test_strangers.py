@@ -50,15 +50,23 @@ def test_a_row_per_stranger_is_told_in_their_order():
 
 
 @pytest.mark.parametrize(("more", "unlike"), [
-    ([], ["0041234", "004123456"]), (["jsmith"], ["0041234", "004123456"]), (["123456"], []),
-    (["no primary id (7)"], ["0041234", "004123456"])])
-def test_a_width_that_no_user_has_shows_where_all_numbers_have_one_width(more, unlike):
+    ([], ["0041234", "004123456"]), (["jsmith"], ["0041234", "004123456"]), (["123456"], ["0041234", "004123456"]),
+    (["0099999"], ["004123456"]), (["no primary id (7)"], ["0041234", "004123456"]), (["1", "22"], [])])
+def test_a_width_that_no_user_has_shows_where_nearly_all_numbers_have_one_width(more, unlike):
     told = ["0041234", "004123456", "99999999", "u1"]
     assert [one for one, found in zip(told, of(*NUMBERS, *more).unlike(pd.Series(told, dtype="str")), strict=True)
             if found] == unlike
     assert not of(*NUMBERS[:3]).unlike(pd.Series(told, dtype="str")).any(), "three users have no usual width"
-    many = [*told, "123456", "1234567"]
-    assert not of(*NUMBERS, *more).unlike(pd.Series(many, dtype="str")).any(), "users of another kind are no slips"
+    others = ["111111", "222222", "333333", "444444"]
+    found = of(*NUMBERS).unlike(pd.Series([*told, *others, *others], dtype="str")).tolist()
+    assert found == [True, True, *[False] * 10], "users of another kind are no slips, and excuse none of another width"
+
+
+@pytest.mark.parametrize(("told", "other"), [("B-{:08}", True), ("u{}", False), ("{:08}", False), ("{:09}", True)])
+def test_ids_of_another_kind_have_not_one_shape_of_the_users(told, other):
+    ids = pd.Series([told.format(n) for n in range(20)], dtype="str")
+    assert of(*NUMBERS, "u1", "Ada.Lovelace@example.edu").other_kind(ids) is other
+    assert not of(*NUMBERS, "u1").other_kind(ids[:19]), "a few may well be strangers"
 
 
 @pytest.mark.parametrize("meant", ["00412345", "a.smith{}@example.edu", "m\u00fcller"])

@@ -251,8 +251,8 @@ def test_every_row_of_a_file_is_read_lost_or_blank(one_path, widths, block):
 
 def test_what_is_kept_of_lost_rows_is_bounded(path, monkeypatch):
     monkeypatch.setattr(rows, "LOST_AT_MOST", 3)
-    sheet = sheet_of(path, "Primary Identifier,Name\n" + "x" * 2000 + "\n2\n3\n")
-    assert sheet.lost[0].text == "x" * 500 + "…"
+    sheet = sheet_of(path, "Primary Identifier,Name\n" + "x" * 30_000 + "\n2\n3\n")
+    assert sheet.lost[0].text == "x" * 20_000 + "…"
     with pytest.raises(BadExport, match="more than 3 rows have not as many cells") as error:
         sheet_of(path, "Primary Identifier,Name\n1\n2\n3\n4\n")
     assert error.value.row == 5

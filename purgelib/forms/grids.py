@@ -14,7 +14,7 @@ from pyarrow import compute
 from purgelib.errors import BadExport
 from purgelib.sheets import HEADER_WITHIN, Lost, Sheet
 
-SHOWN = 500
+TOLD = 20_000
 WIDE = "a cell merged over several columns stands in this row: split it, or delete the row if it holds no data"
 UNDER_HEADINGS = "this row stands under headings that are merged over several rows: put the headings into one row"
 HIDDEN = "a merged cell hides another text in this row: split the cell and look which is right"
@@ -69,7 +69,7 @@ def sheet(grid, is_header):
 
 
 def _short(text):
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return text if len(text) <= TOLD else text[:TOLD] + "…"
 
 
 def _has_text(column):

@@ -14,7 +14,7 @@ import pyarrow.compute as compute
 from purgelib.errors import BadExport
 from purgelib.sheets import Lost
 
-ROW_AT_MOST, LOST_AT_MOST, SHOWN = 1_000_000, 100_000, 500
+ROW_AT_MOST, LOST_AT_MOST, SHOWN, TOLD = 1_000_000, 100_000, 500, 20_000
 TOGETHER = 50_000
 SHORT = 32_767
 TEXT = pyarrow.string()
@@ -186,7 +186,7 @@ class Columns:
         text = self.head.separator.join(cells)
         why = (f"The row has {len(cells)} cells, the headings {len(self.names)}: the file seems cut off, or was "
                "edited. Export it again.")
-        self.lost.append(Lost(number, text if len(text) <= SHOWN else text[:SHOWN] + "…", why))
+        self.lost.append(Lost(number, text if len(text) <= TOLD else text[:TOLD] + "…", why))
 
 
 def _all_unwrapped(cells):
