@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import picking_users
 from reading import tell, write_csv
 
 ROOT = Path(__file__).parent.parent
@@ -95,4 +96,6 @@ def compare(counts):
 
 
 if __name__ == "__main__":
-    compare([int(one) for one in sys.argv[1:]] or [10_000, 1_000_000])
+    numbers = [int(one) for one in sys.argv[1:]] or [10_000, 1_000_000]
+    compare(numbers)
+    picking_users.compare(numbers)

@@ -111,7 +111,7 @@ class Changes:
 
     def moved(self):
         """Returns the single users who are there both times with another verdict, with reasons before and after."""
-        return self.users[self.users["change"].str.contains("verdict")].reset_index(drop=True)
+        return self.users[self.users["change"].astype("str").str.contains("verdict")].reset_index(drop=True)
 
     def first_sentence(self):
         """Says in one sentence how many came and went."""

@@ -1,13 +1,14 @@
 """Choosing with the mouse or the keyboard; what comes out is a choice, which is text.
 
-``choose``: a table of user group by year of expiry whose cells are ticked, with facets beside it. ``confirmation``: the
-box in which a person types what a purge asks for. Each has a static twin, for notebooks that are executed, exported or
-read on GitHub.
+``choose``: a table of user group by year of expiry whose cells are ticked, with facets beside it. ``users``: the single
+users, one by one. ``confirmation``: the box in which a person types what a purge asks for. Each has a static twin, for
+notebooks that are executed, exported or read on GitHub.
 
     state       what all widgets of a notebook share: the choice as it is now, its undo, its numbers
     counting    what a choice means in numbers, added up from the cube of counts
     subsets     the table of subsets and the facets, as the page draws them
     picker      the widget that ``choose`` shows
+    users       the widget of single users: listing, describing, pasted and userstwin are its parts
     confirming  the widget that ``confirmation`` shows
     faults      the line of an edited text at which a fault is
     twin        the picker without any script
@@ -17,8 +18,9 @@ read on GitHub.
 from purgelib import choice as choices
 from purgelib.widgets.confirming import Confirmation
 from purgelib.widgets.picker import shown
+from purgelib.widgets.users import users
 
-__all__ = ["choose", "confirmation"]
+__all__ = ["choose", "confirmation", "users"]
 
 
 def choose(population, choice=None):
