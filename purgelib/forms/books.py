@@ -13,6 +13,7 @@ import functools
 import gc
 import io
 import itertools
+from concurrent import futures
 
 import numpy as np
 import pyarrow
@@ -74,7 +75,8 @@ def read(path, file, is_header, ignored=frozenset(), progress=None):
         packed.refuse(file, f"is larger than {TOO_LARGE // 1_000_000} MB. Export it as CSV, or in parts")
     done = _Progress(size, progress)
     data = path.read_bytes()
-    if not data.startswith(oldbooks.MAGIC):
+    old = data.startswith(oldbooks.MAGIC)
+    if not old:
         inside = _Inside(*newbooks.looked_through(path, file, lambda share: done.reach(share / 3)))
     elif ENCRYPTED in data:
         packed.refuse(file, "is protected by a password. Save it without one")
@@ -82,10 +84,24 @@ def read(path, file, is_header, ignored=frozenset(), progress=None):
         inside = _Inside(*oldbooks.looked_through(data, file))
     book = _calamine(file, python_calamine.CalamineWorkbook.from_object, io.BytesIO(data))
     del data
-    sheets = [sheet for sheet in _sheets(file, book, inside, is_header, ignored, done) if sheet is not None]
+    with _proved(path, file, old):
+        sheets = [sheet for sheet in _sheets(file, book, inside, is_header, ignored, done) if sheet is not None]
     if not sheets:
         raise BadExport(f"{file} has no sheet with any text in it. Export it again.", file=file)
     return sheets
+
+
+@contextlib.contextmanager
+def _proved(path, file, old):
+    """While the cells are laid out, which needs one core, another one proves that the parts are whole XML."""
+    with futures.ThreadPoolExecutor(1) as beside:
+        proof = None if old else beside.submit(newbooks.prove, path, file)
+        try:
+            yield
+        finally:
+            # What is wrong with the file comes before what that leads to.
+            if proof:
+                proof.result()
 
 
 def _sheets(file, book, inside, is_header, ignored, done):

@@ -1,11 +1,10 @@
 """New workbooks (XLSX) looked through part by part, before a reader lays their cells out in memory.
 
-It tells what the reader of cells does not, and proves what it takes for granted: that no part is larger than it claims,
-and that each is whole XML.
+It tells what the reader of cells does not, and proves what that takes for granted: that no part is larger than it
+claims, and that each is whole XML.
 """
 
 import posixpath
-from concurrent import futures
 
 from lxml import etree
 
@@ -28,7 +27,7 @@ def looked_through(path, file, done):
     """Returns the epoch, 1900 or 1904; per sheet what `cellscan.Scan.finished` does; and style -> number format.
 
     Only reads. done: function of the share that is looked through. Whatever no workbook needs raises BadExport: a cell
-    farther out than can be laid out, a part that is not whole XML, or larger than it claims.
+    farther out than can be laid out, a part larger than it claims. Whether the parts are whole XML, ``prove`` tells.
     """
     found, small, room = {}, {}, UNPACKED
     with packed.opened(path, file) as archive:
@@ -37,7 +36,7 @@ def looked_through(path, file, done):
         claimed = sum(entry.file_size for entry in parts.values()) + 1
         for name, entry in parts.items():
             scan = cellscan.Scan(file, entry.filename, formats)
-            for piece in _whole(archive, entry, file, room):
+            for piece in packed.chunks(archive, entry, file, room):
                 room -= len(piece)
                 scan.add(piece)
                 done((UNPACKED - room) / claimed)
@@ -66,28 +65,21 @@ def _formats(archive, entry, file):
         raise _not_whole(file, entry, error) from error
 
 
-def _whole(archive, entry, file, room):
-    """Yields a part in pieces of bytes, while a parser proves beside it that the part is whole XML, if it is XML.
+def prove(path, file):
+    """Raises BadExport unless every part of a workbook that is XML is whole. Only reads; for a thread of its own.
 
     The reader of cells minds no missing end of a cell, and would then take two cells for one.
     """
-    if not entry.filename.casefold().endswith(".xml"):
-        yield from packed.chunks(archive, entry, file, room)
-        return
-    parser = etree.XMLParser(target=_Unheeded(), resolve_entities=False, no_network=True, load_dtd=False)
-    with futures.ThreadPoolExecutor(1) as beside:
-        try:
-            last = None
-            for piece in packed.chunks(archive, entry, file, room):
-                yield piece
-                if last:
-                    last.result()
-                last = beside.submit(_feed, parser, piece)
-            if last:
-                last.result()
-            beside.submit(parser.close).result()
-        except (etree.XMLSyntaxError, ValueError) as error:
-            raise _not_whole(file, entry, error) from error
+    with packed.opened(path, file) as archive:
+        for entry in archive.infolist():
+            if entry.filename.casefold().endswith(".xml"):
+                parser = etree.XMLParser(target=_Unheeded(), resolve_entities=False, no_network=True, load_dtd=False)
+                try:
+                    for piece in packed.chunks(archive, entry, file, UNPACKED):
+                        _feed(parser, piece)
+                    parser.close()
+                except (etree.XMLSyntaxError, ValueError) as error:
+                    raise _not_whole(file, entry, error) from error
 
 
 def _feed(parser, piece):
