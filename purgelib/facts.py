@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from purgelib import fines, headings, identifiers, strangers, values
+from purgelib import fines, headings, identifiers, strangers, users, values
 from purgelib.widths import EXCEL, LOOK, ZEROS
 
 PATRON = {"patron", "200"}
@@ -21,11 +21,15 @@ THINGS = {"loans": ["loan_id"], "requests": ["request_id"], "notes": ["note", "n
           "identifiers": ["identifier_type", "identifier_value"]}
 # A damaged ID may meet another user than the one who was meant.
 DAMAGED = (EXCEL, ZEROS, LOOK, identifiers.NO_ID)
-MUCH_LIKE, UNLIKE = "an ID much like a user's", "an ID unlike all users'"
+MUCH_LIKE, UNLIKE, NO_OWN = "an ID much like a user's", "an ID unlike all users'", "a row without its own ID"
 WHOSE = ("nobody's, but much like a user's ID: has a sign, an accent or the encoding changed, or is it there "
          "twice? Compare with Alma: correct the ID, or export that user, too")
 WHAT = ("nobody's, and no user's number has this width: is it damaged? Compare with Alma: correct the ID, or "
         "export that user, too")
+# What no row of Analytics lacks.
+TOLD_ALWAYS = {"loan_id", "request_id", "fine_id", "fine_status", "original", "remaining"}
+WRONG_CELL = "nobody's, and a user's ID stands in another cell of the row: have its cells been moved? Export it again"
+NO_THING = "nobody's, and the row lacks the ID or the amount that each has: have its cells been moved? Export it again"
 # What is over does not count; a status that nobody knows counts as open.
 OVER = {"loans": ("loan_status", "COMPLETE"), "fees": ("fine_status", "CLOSED"),
         "blocks": ("block_status", "INACTIVE")}
@@ -74,20 +78,42 @@ class Joining:
         at = self._places(key)
         known = (at >= 0) | identifiers.among(key, self._ghosts["key"])
         nameless = _are(doubts, (identifiers.CONTACT,))
-        doubts = dataclasses.replace(doubts, codes=np.where(nameless | ~counts, -1, doubts.codes).astype(np.int32))
-        doubts = self._strange(kind, primary_id, key, ~known & counts & ~nameless & ~doubts.any, doubts)
+        sure = nameless | ~counts | self._sound(at) & _are(doubts, (ZEROS, LOOK))
+        doubts = dataclasses.replace(doubts, codes=np.where(sure, -1, doubts.codes).astype(np.int32))
+        open_ = ~known & counts & ~nameless & ~doubts.any
+        doubts = self._strange(kind, primary_id, key, open_, doubts)
+        doubts, meant = self._shifted(part, kind, open_ & ~doubts.any, doubts)
         # Odd signs around an ID that meets its user all the same are named, but stop nobody.
         harmless = known & ~_are(doubts, DAMAGED)
         if "users" not in part.kinds:
             self._problems.add(part.sheet, part.heading("primary_id"), cells, doubts,
-                               calm=harmless | _are(doubts, (MUCH_LIKE, UNLIKE)))
+                               calm=harmless | _are(doubts, (MUCH_LIKE, UNLIKE, NO_OWN)))
         empty = int(((key == "") & counts).sum())
         like = _are(doubts, (MUCH_LIKE,))
         lost = suspected or bool((doubts.any & ~harmless & ~like).any()) or bool(part.sheet.lost) or (
             self._is_of_others(part, key[counts], known[counts]))
-        meant = self._strangers.whom(primary_id[like]) if like.any() else np.zeros(len(self.table), dtype=bool)
+        if like.any():
+            meant |= self._strangers.whom(primary_id[like])
         return (Rows(part, at, counts, lost, meant), empty + len(part.sheet.lost),
                 key[~known & (key != "").to_numpy()].nunique())
+
+    def _sound(self, at):
+        """Which rows are of a user of whose ID nothing is doubtful: no other one was meant."""
+        sure = (self.table["id_problem"] == "") & (self.table["doubt"] == "")
+        return np.append(sure.to_numpy(bool), False)[at]
+
+    def _shifted(self, part, kind, open_, doubts):
+        """Rows of nobody whose cells stand in the wrong columns: a user's ID beside the IDs, or no loan ID at all."""
+        meant, where = np.zeros(len(self.table), dtype=bool), np.flatnonzero(open_)
+        if kind in ("set", "exceptions") or not len(where):
+            return doubts, meant
+        for name in set(part.names) - {None, "primary_id"}:
+            at = self._places(users.key_of(part.trimmed(name).iloc[where]))
+            meant[at[at >= 0]] = True
+            doubts = doubts.where(np.isin(np.arange(len(open_)), where[at >= 0]), MUCH_LIKE, WRONG_CELL)
+        for name in set(headings.NEEDED[kind]) & TOLD_ALWAYS:
+            doubts = doubts.where(open_ & (part.trimmed(name) == "").to_numpy(), NO_OWN, NO_THING)
+        return doubts, meant
 
     def _is_of_others(self, part, key, known):
         """Whether not one ID of an export is a user's, and none looks like one: it may be another identifier."""
@@ -154,8 +180,8 @@ class Joining:
         for one in parts:
             texts, codes = values.distinct(one.part.cells("role_type"))
             other = np.array([text.strip().casefold() not in PATRON for text in texts], dtype=bool)[codes]
-            for which, users in has.items():
-                users[one.at[one.theirs & (other == which)]] = True
+            for which, theirs in has.items():
+                theirs[one.at[one.theirs & (other == which)]] = True
         known = self.table["other_roles"]
         # Yes if either says so; no if one says so, nothing contradicts it, and no row of a role is lost.
         yes, tells = known.fillna(False) | has[True], known.notna() | has[True] | has[False]

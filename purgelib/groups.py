@@ -13,6 +13,8 @@ from purgelib.values import category, distinct, doubts_of
 
 BOTH = re.compile(r"([0-9]+|[A-Z0-9_]+)(?:\s*[-–:]\s*|\s+)(\S.*)")
 CODE = re.compile(r"[A-Z0-9_.-]+")
+# Signs that no code has; several codes may stand in one cell.
+STRAY = frozenset(';,|?"=*')
 # What a spreadsheet or a slip leaves of a code.
 NO_CODE = re.compile(r"#.*|'.*|[^\w]+|[\d.,]+E\+\d+|\d+[.,]0*|\d{4}-\d\d-\d\d.*|\d\d?-[a-z]{3}|[a-z]{3}-\d\d?|"
                      r"null|none|nan|n/a|unknown", re.IGNORECASE)
@@ -70,7 +72,7 @@ def _typed(text):
     """Whether a code has only plain signs, and is not another code with its description behind it, or with O for 0."""
     first, alike = text.split(" ")[0].casefold(), text.casefold().translate(str.maketrans("oil", "011"))
     plain = unicodedata.normalize("NFKC", text) == text and text.isprintable() and not any(
-        unicodedata.category(sign) == "Cf" for sign in text)
+        unicodedata.category(sign) == "Cf" or sign in STRAY or sign.isdigit() and not sign.isascii() for sign in text)
     described = " " in text and first.isdigit()
     shaped = alike != text.casefold() and alike.isdigit() and any(sign.isdigit() for sign in text)
     return plain and not described and not shaped

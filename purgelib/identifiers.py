@@ -34,13 +34,15 @@ MONTH = "(?:" + "|".join((
 TIME = r"(?:[T ]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?Z?)?"
 # What only a spreadsheet makes of an ID; patterns that Python and RE2 read alike.
 DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
-    (r"-?[\d.,]+e\+?\d+", "a number with an exponent"), (r"-?\d+[.,]0*", "a number with decimals"),
+    (r"-?\d(?:[.,]\d*)?e\+?\d{1,3}|-?[\d.,]+e\+\d+", "a number with an exponent"),
+    (r"-?\d+[.,]0*", "a number with decimals"), (r"\d{1,2}:\d\d(?::\d\d)?", "a date or a time"),
     (r"#.*", "an error, or a column too narrow"), (r"err:.*", "an error"), (r"'.*", "a mark of Excel's for text"),
     (r"\d{4}-\d{1,2}-\d{1,2}" + TIME, "a date"), (r"\d{1,2}[./]\d{1,2}[./]\d{2,4}" + TIME, "a date"),
     (rf"\d{{1,2}}[-. ]{{1,2}}{MONTH}\.?(?:[- ]\d\d(?:\d\d)?)?", "a date"),
     (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date")))
 # What programs write where there is nothing.
-NOTHING = r"null|none|nan|nil|n/a|unknown|undefined|true|false|0+"
+NOTHING = (r"[(<]?(?:null|none|nan|nil|blank|leer|vide|vac[ií]o)[)>]?|n/a|unknown|undefined|unspecified|\\n|-1|0+|"
+           "true|false|wahr|falsch|vrai|faux|verdadero|falso|ditto|dito|idem|s\\. ?o\\.|see above|siehe oben")
 # What may be a number that a spreadsheet has shortened.
 SHORTENED = r"^(?:[0-9]{15}0+|[0-9]+(?:[.,][0-9]*)?[eE][+]?[0-9]{1,2})$"
 # Plainly sound: of the signs on a keyboard, with single blanks inside at most, and nothing that may be a doubt.

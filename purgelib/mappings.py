@@ -13,6 +13,7 @@ from purgelib.spellings import folded, HEADINGS, plain, SPELLED, WORDS
 
 NOTHING = "nothing"
 ORDERS, EPOCHS = ("day first", "month first", "year first"), (1900, 1904)
+TOO_LONG = 100_000  # bytes
 KNOWN = ("headings", "values", "groups", "dates", "ignore")
 
 
@@ -46,8 +47,9 @@ NONE = Mapping()
 def speaks_of_headings(path):
     """Returns whether a TOML file has the tables of a headings.toml, or cannot be read to tell. Only reads."""
     try:
-        said = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        data = Path(path).read_bytes()
+        said = tomllib.loads(data.decode("utf-8-sig")) if len(data) <= TOO_LONG else dict.fromkeys(KNOWN)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         return True
     return not set(said).isdisjoint(KNOWN)
 
@@ -57,10 +59,13 @@ def load(path):
     path = Path(path)
     try:
         data = path.read_bytes()
+        if len(data) > TOO_LONG:
+            raise BadExport(f"{path.name} is larger than {TOO_LONG // 1000} kB, which no list of names is. Is it "
+                            "another file?", file=path.name)
         said = tomllib.loads(data.decode("utf-8-sig"))
     except OSError:
         raise BadExport(f"{path.name} cannot be read: is it there?", file=path.name) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadExport(f"{path.name} is not whole TOML in UTF-8: {error}. Correct it there; data/EXPORTS.md has an "
                         "example.", file=path.name) from error
     page = _Page(path.name)

@@ -19,6 +19,7 @@ from purgelib.errors import BadExport, DataTooOld
 from purgelib.sheets import Part
 
 MAPPING, SHOWN = "headings.toml", 500
+OURS = b"kind,file,sheet,row,column,value,problem"
 # Where exports are known to end: Excel's sheets, old and new, and what reporting servers are often set to.
 LIMITS = {65_000, 65_535, 65_536, 100_000, 250_000, 500_000, 1_000_000, 1_048_575, 1_048_576}
 AGAIN = "the headings stand here again: are two exports one below the other? Put each into a file of its own"
@@ -115,13 +116,19 @@ def beside(where, names):
 def _files(where, names, room):
     """Every file to read: its path, the name to call it by, and the file in the folder that it came in."""
     for path, name in forms.files(where):
-        if names.ignores(name):
+        if names.ignores(name) or _is_our_list(path):
             continue
         if forms.is_archive(path):
             inside = Path(tempfile.mkdtemp(dir=room))
             yield from ((one, called, path) for one, called in forms.unpacked(path, name, inside))
         else:
             yield path, name, path
+
+
+def _is_our_list(path):
+    """Whether this is the list of problems that an earlier reading left there."""
+    with path.open("rb") as file:
+        return path.name == "problems.csv" and OURS in file.read(200).replace(b'"', b"")
 
 
 def _tables(path, name, came_in, names, data_date, problems, told):

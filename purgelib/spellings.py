@@ -105,7 +105,7 @@ def folded(text):
     seen = "".join(" " if letter.isspace() or letter == "_" else letter
                    for letter in unicodedata.normalize("NFKC", text)
                    if letter.isspace() or unicodedata.category(letter) not in ("Cc", "Cf"))
-    return " ".join(seen.casefold().rstrip(" :*").split())
+    return " ".join(seen.casefold().replace("\u2019", "'").rstrip(" :*").split())
 
 
 SPELLED = {folded(spelling): name for name, spellings in HEADINGS.items() for spelling in spellings}

@@ -5,6 +5,7 @@ a stranger's. What the users' IDs come to is worked out once, when the first str
 """
 
 import functools
+import re
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ BARE = tuple(pair.split("=") for pair in "ß=ss æ=ae œ=oe þ=th ø=o ł=l đ=d
 WRITTEN = tuple(pair.split("=") for pair in "ä=ae ö=oe ü=ue ø=oe å=aa".split())
 EXACT = 15  # digits that a spreadsheet keeps of a number
 SLIPS, MANY = 3, 20
+BETWEEN, SIGNS, DECIMALS = re.compile(r"[\s;,|()\[\]<>=:/&\"'\u20ac$]+"), re.compile(r"[\W_]+"), re.compile(r"[.,]0+$")
 
 
 class Strangers:
@@ -42,12 +44,16 @@ class Strangers:
         keys = users.key_of(texts)
         known = pa.concat_arrays([forms for _, forms in self._plain])
         found = np.logical_or.reduce([among(forms, known) for forms in self._forms(keys)])
-        return (found | self._with_unknown_letters(arrow(texts)) | self._of_the_same_start(arrow(keys)))[codes]
+        found |= self._with_unknown_letters(arrow(texts)) | self._of_the_same_start(arrow(keys))
+        owner, pieces = _pieces(keys)
+        found[owner[among(pieces, self._keys)]] = True
+        return found[codes]
 
     def whom(self, primary_ids):
         """Returns a boolean array, a value per user: whom IDs may mean of which ``weakly`` says that they are like."""
         texts = pd.Series(pd.unique(primary_ids), dtype="str")
         keys, found = users.key_of(texts), np.zeros(len(self._keys), dtype=bool)
+        found |= among(self._keys, _pieces(keys)[1])
         told = pa.concat_arrays(self._forms(keys))
         for places, forms in self._plain:
             found[places] |= among(forms, told)
@@ -188,6 +194,13 @@ def _shapes(keys):
     others = pc.replace_substring_regex(texts.filter(pa.array(~digits)), r"\p{L}+", "a")
     others = pc.replace_substring_regex(others, "[0-9]+", "9").unique().to_pylist()
     return [*map(str, np.unique(lengths[digits])), *others]
+
+
+def _pieces(keys):
+    """The words of IDs that have several, and IDs without decimals: which ID each is of, and the words."""
+    found = [(at, piece) for at, key in enumerate(keys)
+             for piece in {*BETWEEN.split(key), *SIGNS.split(key), DECIMALS.sub("", key)} - {"", key}]
+    return np.array([at for at, _ in found], dtype=np.int64), pd.Series([piece for _, piece in found], dtype="str")
 
 
 def _with_gaps(texts):

@@ -6,6 +6,7 @@ column, or stays doubtful: its value is then missing, and a sentence says why.
 
 import datetime
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -251,7 +252,7 @@ def coded(cells, words, what):
     Returns a category of texts, or pandas booleans.
     """
     texts, codes = distinct(cells)
-    found = [words.get(folded(text)) for text in texts]
+    found = [words.get(folded(text)) if _spelled_out(text) else None for text in texts]
     known = ", ".join(dict.fromkeys(str({True: "yes", False: "no"}.get(value, value)) for value in words.values()))
     meant = f"{what} is not one of {known}; add the word and its meaning to headings.toml"
     said = ["" if value is not None or not text.strip() else meant
@@ -261,3 +262,9 @@ def coded(cells, words, what):
     else:
         values = category(found, codes)
     return pd.Series(values), doubts_of(said, codes, "a word that is not known")
+
+
+def _spelled_out(text):
+    """Whether a word has no sign that folding makes letters of, or takes away, as it may with headings: Nº, Public*."""
+    return not text.strip().endswith(("*", ":")) and all(
+        sign.isspace() or unicodedata.normalize("NFKC", sign) == sign for sign in unicodedata.normalize("NFC", text))

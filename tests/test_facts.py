@@ -307,3 +307,38 @@ def test_notes_without_their_type_may_be_a_list_of_exceptions(tmp_path, heads):
     put(tmp_path, "notes", [["a.b", "x", "y"]], heads=[*heads[:-1], "Note Type"] if heads[-1] != "Note" else [
         "Primary Identifier", "Note Type", "Note"])
     assert verdict(exports.read(tmp_path), "a.b") == MAY_GO
+
+
+PEOPLE = [f"{412345 + n * 137:08d}" for n in range(40)]
+SOUND = [[one, f"L{at}"] for at, one in enumerate(PEOPLE[:10])]
+
+
+@pytest.mark.parametrize("row", [
+    ["L99", PEOPLE[20]], ["mailto:" + PEOPLE[20], "L99"], [PEOPLE[20] + " (Meyer)", "L99"], ["id=" + PEOPLE[20], "L99"],
+    [PEOPLE[20] + "_1", "L99"], [f"{PEOPLE[20]}; {PEOPLE[21]}", "L99"], [f"\u20ac{PEOPLE[20]}.00", "L99"]])
+def test_a_row_of_nobody_that_holds_a_users_id_may_be_that_users(tmp_path, row):
+    found = read(tmp_path, map(user, PEOPLE), loans=[*SOUND, row])
+    assert verdict(found, PEOPLE[20]) == CHECK and verdict(found, PEOPLE[30]) == MAY_GO
+    assert not found.problems["stops"].any()
+
+
+@pytest.mark.parametrize("row", [["L99", ""], ["Loans of branch B", ""]])
+def test_a_row_of_nobody_without_its_own_id_may_be_anybodys(tmp_path, row):
+    found = read(tmp_path, map(user, PEOPLE), loans=[*SOUND, row])
+    assert verdict(found, PEOPLE[30]) == CHECK and found.users["loans"].notna().sum() == 10
+    shifted = ["F1", "Active", "5.00", "", "", "5.00", ""]
+    assert verdict(read(tmp_path, map(user, PEOPLE), fees=[shifted], loans=SOUND, strict=False), PEOPLE[30]) == CHECK
+
+
+@pytest.mark.parametrize("told", ["00:00:00", "12:00", "(leer)", "(blank)", "WAHR", "<null>", "\\N", "-1", "ditto",
+                                  "s. o."])
+def test_words_and_times_for_nothing_are_no_ids(tmp_path, told):
+    found = read(tmp_path, map(user, PEOPLE), strict=False, loans=[*SOUND, [told, "L99"]])
+    assert verdict(found, PEOPLE[30]) == CHECK and found.problems["stops"].any()
+
+
+def test_a_sound_users_id_is_sound_in_a_side_export_whatever_stands_beside_it(tmp_path):
+    ids = [f"2123400{n * 7919 % 10**7:07d}" if n % 2 else f"{10_000 + n * 37}" for n in range(80)]
+    loans = [[ids[n], f"L{n}"] for n in range(1, 40, 2)] + [[ids[0], "L"], [ids[2], "L"]]
+    found = read(tmp_path, map(user, ids), loans=loans)
+    assert found.problems.empty and verdict(found, ids[0]) == STAYS and verdict(found, ids[4]) == MAY_GO

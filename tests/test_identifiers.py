@@ -174,3 +174,8 @@ def test_of_very_many_damaged_ids_each_is_compared_once_and_not_with_each():
     keys = pd.Series([f"{n:09d}" for n in range(1_000_000, 1_200_000)], dtype="str")
     found = identifiers.may_mean([f"{n}.0" for n in range(1_100_000, 1_300_000)], keys)
     assert found.sum() == 100_000 and not found[:100_000].any()
+
+
+@pytest.mark.parametrize("text", ["2010E5776", "83E28576", "6215e0"])
+def test_an_e_among_digits_is_no_exponent_that_a_spreadsheet_writes(text):
+    assert doubts(text) == [""]

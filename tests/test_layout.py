@@ -14,7 +14,7 @@ TABLE = {
     "sheets": "", "problems": "", "people": "users groups headings identifiers values",
     "days": "", "values": "days problems spellings", "widths": "", "identifiers": "problems users widths",
     "groups": "errors problems spellings values", "fines": "values",
-    "facts": "fines headings identifiers spellings strangers values widths",
+    "facts": "fines headings identifiers spellings strangers users values widths",
     "sources": "errors forms headings mappings sheets values",
     "exports": "errors facts headings lists people problems sources",
     "cube": "", "population": "cube errors expiries users exports rules", "choice": "errors users population rules",

@@ -344,3 +344,23 @@ def test_a_torn_row_finds_a_user_whose_id_holds_a_separator(tmp_path):
     put_all(tmp_path, "\n".join([",".join(USERS), ",".join(whole), ",".join(user("b")), ",".join([*whole, "y"]), ""]))
     found = exports.read(tmp_path, strict=False)
     assert (verdict(found, "smith, john"), verdict(found, "b")) == (STAYS, MAY_GO)
+
+
+@pytest.mark.parametrize("text", ["0027-06-30", "1027-06-30", "1927-06-30", "30.06.0027"])
+def test_a_purge_date_of_an_impossible_year_is_not_past(tmp_path, text):
+    assert verdict(read(tmp_path, [user(**{"Purge Date": text})], strict=False)) != MAY_GO
+
+
+@pytest.mark.parametrize("code", ["30;", "30*", "30?", "(30)", '"30"', "=30", "+30", "30/", "30-", "06;30", "30|06",
+                                  "\u0663\u0660"])
+def test_a_group_code_with_stray_signs_protects_nobody_less(tmp_path, code):
+    where = [at for at, heading in enumerate(USERS) if heading != "User Group"]
+    people = [user(f"{n:08d}") for n in range(100, 130)] + [user("00999999", **{"User Group Code": code})]
+    put_all(tmp_path)
+    put(tmp_path, "users", [[row[at] for at in where] for row in people], heads=[USERS[at] for at in where])
+    assert verdict(exports.read(tmp_path, strict=False), "00999999") == STAYS
+
+
+@pytest.mark.parametrize("text", ["N\u00ba", "No*", "No:"])
+def test_a_word_with_signs_is_none_of_ours(tmp_path, text):
+    assert verdict(read(tmp_path, [user(**{"Has Role Other Than Patron": text})], strict=False)) != MAY_GO

@@ -171,3 +171,23 @@ def test_one_bar_tells_the_bytes_of_all_files(tmp_path, monkeypatch):
     assert bar.n == bar.total == sum(path.stat().st_size for path in tmp_path.iterdir())
     assert len(bar.told) > len(list(tmp_path.iterdir())) and min(bar.told) >= 0
     assert DAY == datetime.date(2026, 11, 21)
+
+
+def test_our_own_list_of_problems_may_lie_beside_the_exports(tmp_path):
+    read(tmp_path, [GOES, user("damaged", **{"Status": "?"})], strict=False).save_problems(tmp_path)
+    assert len(exports.read(tmp_path, strict=False).users) == 2
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 60_000, "#" * 200_000])
+def test_a_hostile_mapping_is_refused(tmp_path, text):
+    put_all(tmp_path)
+    (tmp_path / "headings.toml").write_text(text)
+    with pytest.raises(BadExport, match="headings.toml"):
+        exports.read(tmp_path)
+
+
+def test_the_apostrophe_of_printers_is_that_of_a_keyboard(tmp_path):
+    heads = [{"Expiry Date": "Date d\u2019expiration"}.get(heading, heading) for heading in USERS]
+    put_all(tmp_path)
+    put(tmp_path, "users", [GOES], heads=heads)
+    assert verdict(exports.read(tmp_path)) == MAY_GO
