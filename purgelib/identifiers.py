@@ -41,7 +41,7 @@ DAMAGE = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in (
     (rf"\d{{1,2}}[-. ]{{1,2}}{MONTH}\.?(?:[- ]\d\d(?:\d\d)?)?", "a date"),
     (MONTH + r"\.?[- ]\d\d(?:\d\d)?", "a date")))
 # What programs write where there is nothing.
-NOTHING = (r"[(<]?(?:null|none|nan|nil|blank|leer|vide|vac[ií]o)[)>]?|n/a|unknown|undefined|unspecified|\\n|-1|0+|"
+NOTHING = (r"[(<]?(?:null|none|nan|nil|blank|leer|vide|vac[ií]o)[)>]?|n/a|unknown|undefined|unspecified|\\n|0+|"
            "true|false|wahr|falsch|vrai|faux|verdadero|falso|ditto|dito|idem|s\\. ?o\\.|see above|siehe oben")
 # What may be a number that a spreadsheet has shortened.
 SHORTENED = r"^(?:[0-9]{15}0+|[0-9]+(?:[.,][0-9]*)?[eE][+]?[0-9]{1,2})$"
