@@ -14,7 +14,7 @@ from purgelib.errors import BadChoice
 from purgelib.rules import LATER, Policy, RULES
 from purgelib.users import key_of
 
-KNOWN = {"title", "institution", "purge_date", "policy", "tick", "only", "leave_out", "keep"}
+KNOWN = {"title", "institution", "purge_date", "policy", "tick", "only", "leave_out", "keep", "released"}
 # What a choice can be narrowed by, beside user group and year of expiry.
 FACETS = ("record_type", "account_type", "status", "campus", "years_expired", "verdict")
 
@@ -25,7 +25,8 @@ class Choice:
 
     ticks: (user group code, expiry year as text or "none") pairs. only: (one of FACETS, the values that may go) pairs;
     a facet that is not named narrows nothing. leave_out: reasons, as in ``Population.reasons``: whoever has one is left
-    out. keep: (primary ID, reason) pairs.
+    out. keep: (primary ID, reason) pairs. released: the same of those who were kept before, and are no longer: it is
+    only said, and chooses nobody.
     """
 
     title: str = "untitled"
@@ -36,6 +37,7 @@ class Choice:
     institution: str = ""
     only: tuple[tuple[str, tuple[str, ...]], ...] = ()
     leave_out: tuple[str, ...] = ()
+    released: tuple[tuple[str, str], ...] = ()
 
     def combinations(self, cube, reasons):
         """Returns a boolean array, a value per combination of a population's cube: is it ticked and not narrowed away.
@@ -105,6 +107,8 @@ class Choice:
             said["only"] = {facet: list(values) for facet, values in sorted(self.only)}
         if self.keep:
             said["keep"] = [{"primary_id": one, "reason": why} for one, why in self.keep]
+        if self.released:
+            said["released"] = [{"primary_id": one, "reason": why} for one, why in self.released]
         return tomlkit.dumps(said)
 
     def save(self, folder):
@@ -158,7 +162,8 @@ def from_toml(text, where="the choice"):
     if unknown := set(said) - KNOWN:
         raise BadChoice(f"{where} has {', '.join(sorted(unknown))}, which means nothing here; "
                         f"known are {', '.join(sorted(KNOWN))}.", where=where, value=sorted(unknown))
-    for name, kind in (("policy", dict), ("only", dict), ("tick", list), ("keep", list), ("leave_out", list)):
+    for name, kind in (("policy", dict), ("only", dict), ("tick", list), ("keep", list), ("released", list),
+                       ("leave_out", list)):
         if not isinstance(said.get(name, kind()), kind):
             raise BadChoice(f"{where}: write [policy] and [only] for a table, [[tick]] and [[keep]] for each entry, "
                             f"leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
@@ -168,7 +173,8 @@ def from_toml(text, where="the choice"):
                   policy=Policy.from_dict(said.get("policy", {})),
                   ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
                   only=_only(said.get("only", {}), where), leave_out=_reasons(said.get("leave_out", []), where),
-                  keep=tuple(_kept(one, where) for one in said.get("keep", [])))
+                  keep=tuple(_kept(one, "keep", where) for one in said.get("keep", [])),
+                  released=tuple(_kept(one, "released", where) for one in said.get("released", [])))
 
 
 def _date(value, where):
@@ -206,9 +212,9 @@ def _reasons(said, where):
     return tuple(sorted(set(said)))
 
 
-def _kept(one, where):
+def _kept(one, what, where):
     one = one if isinstance(one, dict) else {"": one}
     if set(one) != {"primary_id", "reason"} or not all(isinstance(v, str) and v.strip() for v in one.values()):
-        raise BadChoice(f"{where}: a [[keep]] needs primary_id and reason, both texts in quotes; found {one!r}.",
+        raise BadChoice(f"{where}: a [[{what}]] needs primary_id and reason, both texts in quotes; found {one!r}.",
                         where=where, value=one)
     return one["primary_id"], one["reason"]

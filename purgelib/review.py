@@ -69,7 +69,7 @@ def fingerprint(population, choice):
 
     Whom the choice keeps by name does not count, so that several colleagues' workbooks can be read one after another.
     """
-    same = dataclasses.replace(choice, title="", purge_date=None, keep=())
+    same = dataclasses.replace(choice, title="", purge_date=None, keep=(), released=())
     return hashlib.sha256(f"{population.as_of:%Y-%m-%d}\n{same.to_toml()}".encode()).hexdigest()[:12]
 
 

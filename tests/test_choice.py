@@ -20,6 +20,7 @@ CHOICES = st.builds(
     ticks=st.frozensets(st.tuples(TEXT, TEXT), max_size=6), keep=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     only=st.dictionaries(st.sampled_from(choice.FACETS), st.frozensets(TEXT, max_size=3).map(sorted).map(tuple)).map(
         lambda said: tuple(sorted(said.items()))),
+    released=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
     leave_out=st.frozensets(st.sampled_from([one.stays for one in rules.RULES]), max_size=3).map(sorted).map(tuple))
 TICK = '[[tick]]\nuser_group = "06"\nexpired = ["2019"]\n'
 
@@ -103,7 +104,8 @@ def test_the_counts_of_a_choice_add_up():
     '[[tick]]\nuser_group = 6\nexpired = ["2019"]', '[[tick]]\nuser_group = "06"\nexpired = "2019"',
     '[[tick]]\nuser_group = "06"\nexpired = [2019]', '[[tick]]\nuser_group = "06"', '[[tick]]\nexpired = ["2019"]',
     TICK + "campus = 'x'", TICK.replace("[[tick]]", "[tick]"), "tick = ['06']", "tick = '06'",
-    "[[keep]]\nprimary_id = 'a'", "[[keep]]\nprimary_id = 'a'\nreason = ' '",
+    "[[keep]]\nprimary_id = 'a'",
+    "[[released]]\nprimary_id = 'a'", "released = ['a']", "[[keep]]\nprimary_id = 'a'\nreason = ' '",
     "[[keep]]\nprimary_id = 412345\nreason = 'x'",
     "[keep]\nprimary_id = 'a'\nreason = 'x'", "keep = ['a']", "[policy]\nmax_user = 5", "[policy]\nmax_share = 10",
     "policy = 3", "[[policy]]\nmax_users = 3", "not toml", "title = 'a'\ntitle = 'b'",

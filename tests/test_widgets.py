@@ -226,8 +226,13 @@ def test_of_many_to_keep_none_is_kept_if_one_is_unknown_and_all_unknown_are_name
     picking.keep([" 00003", "00004 "], "thesis")
     picking.keep(["00003"], "another reason")
     assert picking.choice.keep == (("00004", "thesis"), ("00003", "another reason"))
-    picking.release(["00003", "00004"])
+    with pytest.raises(errors.BadChoice, match="Say why 00003, 00004"):
+        picking.release(["00003", "00004"], " ")
+    picking.release(["00003", "00004"], "finished")
     assert picking.choice.keep == ()
+    assert picking.choice.released == (("00004", "finished"), ("00003", "finished"))
+    picking.keep(["00004"], "back again")
+    assert picking.choice.released == (("00003", "finished"),)
 
 
 def test_keeping_and_releasing_from_the_page():
@@ -236,7 +241,10 @@ def test_keeping_and_releasing_from_the_page():
     assert picker.choice.keep == (("00003", "thesis"),)
     assert picker.words["kept"] == [{"primary_id": "00003", "name": "Ada Example", "reason": "thesis",
                                      "about": "00 Group 0, expired 2018, not ticked"}]
-    ask(picker, "release", primary_id="00003")
+    ask(picker, "release", primary_id="00003", reason=" ")
+    assert picker.choice.keep and "Say why 00003" in picker.said["text"] and not picker.said["good"]
+    ask(picker, "release", primary_id="00003", reason="finished")
+    assert picker.choice.released == (("00003", "finished"),) and "finished" in picker.text
     assert picker.choice.keep == () and picker.words["kept"] == []
 
 
@@ -244,7 +252,7 @@ def test_every_step_can_be_undone_and_taken_again():
     picking = Picking(MIXED, FULL)
     steps = [lambda: picking.tick({("00", "2014")}), lambda: picking.narrow("status", ["ACTIVE"]),
              lambda: picking.leave_out("has loans"), lambda: picking.keep(["0007"], "thesis"),
-             lambda: picking.release(["0003"]), lambda: picking.set_ticks(frozenset()),
+             lambda: picking.release(["0003"], "finished"), lambda: picking.set_ticks(frozenset()),
              lambda: picking.replace(picked(title="Other")), picking.start_over]
     seen = [picking.choice]
     for step in steps:
@@ -267,7 +275,7 @@ def test_what_changes_nothing_is_no_step():
     picking = Picking(PEOPLE, picked())
     picking.tick([], on=True)
     picking.narrow("status", None)
-    picking.release(["00003"])
+    picking.release(["00003"], "finished")
     picking.undo()
     assert not picking.can_undo and not picking.can_redo
 

@@ -78,8 +78,9 @@ function drawKeeping(ask) {
     event.preventDefault();
     ask({ do: "keep", primary_id: id.value, reason: reason.value });
   });
-  const drop = (one) => button("Remove", () => ask({ do: "release", primary_id: one.primary_id }),
-    { "aria-label": `Remove ${one.primary_id} from those kept` });
+  // The reason stands in the same box as that of keeping: nobody is let go without one.
+  const drop = (one) => button("Remove", () => ask({ do: "release", primary_id: one.primary_id, reason: reason.value }),
+    { "aria-label": `Remove ${one.primary_id} from those kept`, "title": "Write the reason into the box above" });
   const show = ({ kept, all_kept: count, more_kept: more }) => {
     write(title, count ? `Kept by name: ${number(count)}` : "Nobody is kept by name.");
     list.replaceChildren(...kept.map((one) => element("li", {}, element("b", {}, one.primary_id),
@@ -88,8 +89,8 @@ function drawKeeping(ask) {
   };
   const heard = (answer) => {
     sayThere(said, answer);
-    if (answer.good && answer.about === "keep") id.value = reason.value = "";
-    id.focus();
+    if (answer.good) id.value = reason.value = "";
+    (answer.about === "release" && !answer.good ? reason : id).focus();
   };
   const root = element("fieldset", {}, element("legend", {}, "Keep a user, though ticked"), form, said, title, list);
   return { root, show, heard };

@@ -73,9 +73,9 @@ class Picker(anywidget.AnyWidget):
         """Keeps one user by name; an ID that nobody has, or no reason, is refused."""
         self.picking.keep(primary_id, reason)
 
-    def release(self, primary_id):
-        """Takes one user off the list of those kept by name."""
-        self.picking.release(primary_id)
+    def release(self, primary_id, reason):
+        """Takes one user off the list of those kept by name; no reason is refused."""
+        self.picking.release(primary_id, reason)
 
     def go_on(self, start):
         """Goes on, for a cell that was run again: the choice to start from is now this one."""
@@ -119,7 +119,7 @@ class Picker(anywidget.AnyWidget):
         return f"{str(message['primary_id']).strip()} is kept."
 
     def _do_release(self, message):
-        self.release(str(message["primary_id"]))
+        self.release(str(message["primary_id"]), str(message["reason"]))
         return f"{message['primary_id']} is no longer kept by name."
 
     def _do_use(self, message):

@@ -93,13 +93,21 @@ class Picking:
                                 value=unknown)
             added = {key_of(one): (one, reason.strip()) for one in ids}
             others = [pair for pair in self.choice.keep if key_of(pair[0]) not in added]
-            self._change(keep=(*others, *added.values()))
+            again = tuple(pair for pair in self.choice.released if key_of(pair[0]) not in added)
+            self._change(keep=(*others, *added.values()), released=again)
 
-    def release(self, ids):
-        """Takes users off the list of those kept by name."""
-        keys = {key_of(one) for one in ([ids] if isinstance(ids, str) else ids)}
+    def release(self, ids, reason):
+        """Takes users off the list of those kept by name, for a reason, which the choice keeps."""
+        ids = [ids] if isinstance(ids, str) else list(ids)
+        if not reason.strip():
+            raise BadChoice(f"Say why {', '.join(ids[:NAMED])} is no longer to be kept: give a reason.", value=ids)
+        keys = {key_of(one) for one in ids}
         with self.lock:
-            self._change(keep=tuple(pair for pair in self.choice.keep if key_of(pair[0]) not in keys))
+            gone = [pair for pair in self.choice.keep if key_of(pair[0]) in keys]
+            others = [pair for pair in self.choice.released if key_of(pair[0]) not in keys]
+            if gone:
+                self._change(keep=tuple(pair for pair in self.choice.keep if pair not in gone),
+                             released=(*others, *((one, reason.strip()) for one, _ in gone)))
 
     def replace(self, choice):
         """Puts another choice in the place of this one."""

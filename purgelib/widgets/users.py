@@ -83,12 +83,10 @@ class UserGrid(anywidget.AnyWidget):
 
     def release(self, primary_id, reason):
         """Has a user who is kept by name kept no longer; a reason must be given."""
-        if not reason.strip():
-            raise BadChoice(f"Say why {primary_id} is no longer to be kept: type a reason.", value=primary_id)
         with self.picking.lock:
             if key_of(primary_id) not in {key_of(one) for one, _ in self.choice.keep}:
                 raise BadChoice(f"{primary_id} is not kept by name.", value=primary_id)
-            self.picking.release(primary_id)
+            self.picking.release(primary_id, reason)
             self._log("no longer kept", primary_id, reason)
 
     def show_list(self, text):
