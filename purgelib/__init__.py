@@ -31,8 +31,8 @@
     samples     some users of each ticked subset, drawn by seed, to look at in Alma; the answers, and what they mean
     oddities    what is odd among the users: a short list to look at before anything is decided
     changes     what changed between two exports, or since a plan: who came, who went, who moved
-    charts      pictures of a population (matplotlib)
-    widgets     choosing with the mouse; yields a choice
+    charts      pictures of a population and of what changed (matplotlib)
+    widgets     choosing by mouse or keyboard; yields a choice
     guards      what must be true before anything is written
     plan        a frozen, hashed, saved list: whom, what, why, seen when
     answers     what Alma's answers mean: lists, amounts, and errors turned into ours

@@ -8,6 +8,7 @@ import pandas as pd
 
 from purgelib import expiries, rules, users
 from purgelib.cube import Cube
+from purgelib.errors import BadChoice
 
 MAY_GO, CHECK, STAYS = "may go", "to be checked live", "stays"
 VERDICTS = [MAY_GO, CHECK, STAYS]
@@ -65,8 +66,13 @@ class Population:
     def counts(self, *by, where=None):
         """Counts users by facets; returns a frame with one row per combination and the column ``users``.
 
-        where: a boolean array, a value per user: count only these.
+        by: names of facets; verdict, if none is given. where: a boolean array, a value per user: count only these.
         """
+        if unknown := [name for name in by if name not in self.cube.values]:
+            raise BadChoice(f"Users cannot be counted by {', '.join(map(repr, unknown))}. They can by: "
+                            f"{', '.join(self.cube.values)}.", where="facet", value=unknown)
+        if len(set(by)) < len(by):
+            raise BadChoice(f"Each facet is counted by once: {', '.join(by)}.", where="facet", value=list(by))
         return self.cube.table(*(by or ["verdict"]), users=None if where is None else self.cube.of_users(where))
 
     @functools.cached_property

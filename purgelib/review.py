@@ -77,7 +77,11 @@ def write(population, choice, where):
     """Writes the workbook of those chosen into a folder, or as that .xlsx; returns its path. Writes to disk only.
 
     In a folder it is named by its fingerprint. A workbook that is there already is left as it is: it may hold answers.
+    Where nobody is chosen, nothing is written and None is returned.
     """
+    chosen = choice.chosen(population)
+    if not chosen.any():
+        return None
     mark, path = fingerprint(population, choice), Path(where)
     if path.suffix.casefold() != ".xlsx":
         path = path / f"review-{mark}.xlsx"
@@ -86,9 +90,6 @@ def write(population, choice, where):
     if path.exists():
         raise BadChoice(f"{path.name} is there already, perhaps with answers in it. Give the review another name, or "
                         "move that file away.", where=str(path))
-    chosen = choice.chosen(population)
-    if not chosen.any():
-        raise BadChoice("Nobody is chosen, so there is nothing to review: tick some users first.", where="the choice")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -102,6 +103,20 @@ def write(population, choice, where):
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def hand_out(population, choice, where):
+    """Writes the workbook into a folder as ``write`` does, and says in one sentence what lies there.
+
+    Writes to disk only.
+    """
+    before = set(Path(where).glob("review-*.xlsx"))
+    path = write(population, choice, where)
+    if path is None:
+        return "Nobody is chosen, so there is nothing to review yet: tick some users first."
+    if path in before:
+        return f"{path.name} is there already, and is left as it is: it may hold answers."
+    return f"{path.name}: {int(choice.chosen(population).sum()):,} users, to be sent to those who know them."
 
 
 def _about(population, choice, mark):

@@ -170,6 +170,8 @@ class Checked:
     def summary(self):
         """Says in words how many were looked at, how many were wrong, and what that means for the others."""
         unclear = f" {len(self.named):,} answers are not clear: see named." if len(self.named) else ""
+        if not self.users:
+            return f"Nobody is chosen, so there is nobody to look at: tick some users first.{unclear}"
         if not self.looked_at:
             return f"Nobody was looked at yet; {self.waiting:,} users are waiting in {FILE}.{unclear}"
         said = (f"{self.wrong:,} of {self.looked_at:,} looked at were wrong; {self.waiting:,} are still to be looked "
@@ -194,7 +196,7 @@ def read(folder, population, choice):
         raise BadChoice(f"There is no {FILE} in {Path(folder).name}: draw a sample and save it there first.",
                         where=FILE)
     rows = _filled(folder)
-    rows["keys"] = _meant(rows["primary_id"], population.table["key"])
+    rows["keys"] = pd.Series(_meant(rows["primary_id"], population.table["key"]), rows.index, dtype=object)
     rows["state"] = _states(rows)
     _refuse_nobody(rows)
     problem = np.select([rows["state"] == NOT_CLEAR, (rows["state"] == RIGHT) & (rows["keys"].str.len() != 1)],

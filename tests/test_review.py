@@ -307,8 +307,19 @@ def test_the_workbook_is_its_owners_only_and_whole_or_not_at_all(tmp_path, monke
 
 
 def test_nobody_chosen_makes_no_review(tmp_path):
-    with pytest.raises(BadChoice, match="Nobody is chosen"):
-        sent(tmp_path, one=choice.Choice())
+    nobody = choice.Choice()
+    assert sent(tmp_path, one=nobody) is None
+    assert "tick some users first" in review.hand_out(people(), nobody, tmp_path)
+    assert sent(tmp_path / "named.xlsx", one=nobody) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_handed_out_is_said_and_so_is_what_lay_there_before(tmp_path):
+    said = review.hand_out(people(), CHOICE, tmp_path)
+    path, = tmp_path.iterdir()
+    assert said == f"{path.name}: 4 users, to be sent to those who know them."
+    again = review.hand_out(people(), CHOICE, tmp_path)
+    assert again == f"{path.name} is there already, and is left as it is: it may hold answers."
 
 
 def test_a_group_of_more_users_than_a_sheet_holds_is_split(tmp_path, monkeypatch):

@@ -226,3 +226,11 @@ def test_checked_csv_starts_no_formula_and_is_its_owners_only(tmp_path):
 def test_an_empty_choice_draws_nobody():
     assert len(samples.draw(people(), choice.Choice())) == 0
     assert isinstance(samples.draw(people(), choice.Choice()).table, pd.DataFrame)
+
+
+def test_an_empty_sample_is_saved_and_read_and_says_so(tmp_path):
+    judged = people(4)
+    samples.draw(judged, choice.Choice()).save(tmp_path)
+    found = samples.read(tmp_path, judged, choice.Choice())
+    assert found.summary() == "Nobody is chosen, so there is nobody to look at: tick some users first."
+    assert found.choice == choice.Choice() and found.kept.empty and found.subsets.empty and found.named.empty
