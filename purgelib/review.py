@@ -79,6 +79,7 @@ def write(population, choice, where):
     In a folder it is named by its fingerprint. A workbook that is there already is left as it is: it may hold answers.
     Where nobody is chosen, nothing is written and None is returned.
     """
+    choice.same_policy(population)
     chosen = choice.chosen(population)
     if not chosen.any():
         return None
@@ -115,7 +116,8 @@ def hand_out(population, choice, where):
     if path is None:
         return "Nobody is chosen, so there is nothing to review yet: tick some users first."
     if path in before:
-        return f"{path.name} is there already, and is left as it is: it may hold answers."
+        return (f"{path.name} is there already, and is left as it is: it may hold answers. If somebody filled it in, "
+                "write its name into came_back.")
     return f"{path.name}: {int(choice.chosen(population).sum()):,} users, to be sent to those who know them."
 
 
@@ -168,6 +170,7 @@ def read(path, population, choice):
     day or choice raises BadChoice; one without its cover sheet, too.
     """
     path, doubts = Path(path), problems.Problems()
+    choice.same_policy(population)
     if path.is_dir():
         return Review(choice, pd.DataFrame(columns=["primary_id", "reason"]), doubts.table(), None, "")
     sheets = returned.sheets(path, doubts)
@@ -181,9 +184,8 @@ def read(path, population, choice):
     kept = returned.settle(rows, set(population.table["key"][chosen]), everybody, doubts, path.name)
     more = kept[~kept["key"].isin(population.table["key"][before])]
     pairs = tuple(zip(more["primary_id"], more["reason"], strict=True))
-    return Review(dataclasses.replace(choice, keep=choice.keep + pairs),
-                  more[["primary_id", "reason"]].reset_index(drop=True), doubts.table(), len(rows),
-                  about.get(SIGNED.casefold(), ""))
+    return Review(choice.keeping_all(pairs), more[["primary_id", "reason"]].reset_index(drop=True), doubts.table(),
+                  len(rows), about.get(SIGNED.casefold(), ""))
 
 
 def _refuse_other(about, sheets, file, mark):

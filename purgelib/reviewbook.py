@@ -167,8 +167,11 @@ def _cells(column):
 
 
 def _protect(sheet):
-    """Against a slip of the hand, not against people: there is no password."""
-    sheet.protect("", {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True})
+    """Against a slip of the hand, not against people: there is no password.
+
+    Not to be sorted: where only two columns are open, these would be sorted alone, and every x stand beside another.
+    """
+    sheet.protect("", {"autofilter": True, "format_columns": True, "format_rows": True})
 
 
 def _paper(sheet):

@@ -60,6 +60,8 @@ class Sample:
         old["key"] = [keys[0] if len(keys) == 1 else key_of(one)
                       for keys, one in zip(meant, old["primary_id"], strict=True)]
         new = self.table.assign(key=key_of(self.table["primary_id"]))
+        # Of two answers about a user, the one that lets the user go does not count.
+        old = old.assign(state=_states(old)).sort_values("state", key=lambda said: said != RIGHT, kind="stable")
         told = old.drop_duplicates("key", keep="last").set_index("key")
         for name in ("answer", "note"):
             new[name] = told[name].reindex(new["key"]).fillna("").to_numpy()
@@ -72,6 +74,7 @@ def draw(population, choice, n=5, seed=1, start_page=""):
     start_page: address of your Alma, to paste the ID into its search for users. Alma documents no address that opens a
     user; if you know one that works for you, write {primary_id} where the ID belongs.
     """
+    choice.same_policy(population)
     where = np.flatnonzero(choice.chosen(population))
     table = population.table.iloc[where]
     facets = population.facets.iloc[where]
@@ -156,6 +159,7 @@ class Checked:
 
     looked_at, wrong, waiting: numbers of users, among the ``users`` who were ticked and may go. subsets: the same by
     user group and year of expiry. named: answers that could not be understood: file, row, primary_id, answer, problem.
+    answers: what was answered about whom: key, state, answer, note.
     """
 
     choice: Choice
@@ -166,6 +170,7 @@ class Checked:
     kept: pd.DataFrame
     subsets: pd.DataFrame
     named: pd.DataFrame
+    answers: pd.DataFrame
 
     def summary(self):
         """Says in words how many were looked at, how many were wrong, and what that means for the others."""
@@ -178,7 +183,7 @@ class Checked:
                 f"at.{unclear} ")
         if self.looked_at >= self.users:
             return said + "Everybody was looked at; those wrong are kept."
-        share = f"up to about {_percent(at_most(self.wrong, self.looked_at))} of the others may be wrong"
+        share = f"up to about {_percent(at_most_of_all(self.subsets))} of the others may be wrong"
         if self.wrong:
             told = self.subsets[self.subsets["looked at"] > 0]
             more = ((told["users"] - told["looked at"]) * told["wrong"] / told["looked at"]).sum()
@@ -195,6 +200,7 @@ def read(folder, population, choice):
     if not any((Path(folder) / name).exists() for name in FILES):
         raise BadChoice(f"There is no {FILE} in {Path(folder).name}: draw a sample and save it there first.",
                         where=FILE)
+    choice.same_policy(population)
     rows = _filled(folder)
     rows["keys"] = pd.Series(_meant(rows["primary_id"], population.table["key"]), rows.index, dtype=object)
     rows["state"] = _states(rows)
@@ -206,10 +212,18 @@ def read(folder, population, choice):
     kept, more = _kept(rows, population, choice)
     counts = _subsets(rows, population, choice)
     numbers = counts[["users", "looked at", "wrong", "waiting"]].sum()
-    counts["at most wrong"] = [_percent(at_most(wrong, looked)) if looked else "" for looked, wrong in
-                               zip(counts["looked at"], counts["wrong"], strict=True)]
+    counts["at most wrong"] = [_percent(at_most_of(*one)) if one[1] else "" for one in
+                               counts[["users", "looked at", "wrong"]].itertuples(index=False)]
     drawn = counts[counts["looked at"] + counts["waiting"] > 0]
-    return Checked(more, *map(int, numbers), kept, drawn.reset_index(drop=True), named.reset_index(drop=True))
+    return Checked(more, *map(int, numbers), kept, drawn.reset_index(drop=True), named.reset_index(drop=True),
+                   _answers(rows))
+
+
+def _answers(rows):
+    """What was answered, a row per user whom it may be about; right counts only where it is clear who is meant."""
+    sure = (rows["state"] != "") & ((rows["state"] != RIGHT) | (rows["keys"].str.len() == 1))
+    told = rows[sure].explode("keys").rename(columns={"keys": "key"})
+    return told[["key", "state", "answer", "note"]].reset_index(drop=True)
 
 
 def _states(rows):
@@ -237,7 +251,7 @@ def _kept(rows, population, choice):
             found.update({key: why for key in keys if key not in before and key not in found})
     pairs = tuple((names[key], why) for key, why in found.items())
     return pd.DataFrame(pairs, columns=["primary_id", "reason"], dtype="str"), \
-        dataclasses.replace(choice, keep=choice.keep + pairs)
+        choice.keeping_all(pairs)
 
 
 def _subsets(rows, population, choice):
@@ -266,6 +280,43 @@ def at_most(wrong, looked_at, sure=SURE):
         middle = (low + high) / 2
         low, high = (middle, high) if _chance(wrong, looked_at, middle) > 1 - sure else (low, middle)
     return high
+
+
+def at_most_of(users, looked_at, wrong, sure=SURE):
+    """Returns the greatest share of wrong ones among those of a subset who were not looked at; 0 if all were."""
+    return at_most(wrong, looked_at, sure) if looked_at < users else 0.0
+
+
+def at_most_of_all(subsets, sure=SURE):
+    """Returns the greatest share of wrong ones among all who were not looked at, whatever the subsets' sizes.
+
+    subsets: a frame with users, looked at, wrong. As many are drawn from a small subset as from a large one, so a bound
+    of all together would be too good. Without a wrong one it is the worst that fits to what was seen in all subsets at
+    once; otherwise each subset has its own bound, surer by the number of subsets (Bonferroni).
+    """
+    left = subsets[subsets["users"] > subsets["looked at"]]
+    others, looked = (left["users"] - left["looked at"]).to_numpy(float), left["looked at"].to_numpy(float)
+    if not len(left):
+        return 0.0
+    if (looked == 0).any() or left["wrong"].any():
+        each = 1 - (1 - sure) / len(left)
+        shares = [at_most_of(*one, each) if one[1] else 1.0
+                  for one in left[["users", "looked at", "wrong"]].itertuples(index=False)]
+        return float((others * shares).sum() / others.sum())
+    return float((others * _worst(others, looked, math.log(1 / (1 - sure)))).sum() / others.sum())
+
+
+def _worst(others, looked, doubt):
+    """The shares of wrong ones that make most users wrong and still show none in the samples with that doubt.
+
+    Each user looked at takes doubt from a subset; it is left where the fewest were looked at for the most users.
+    """
+    low, high = 0.0, float((others / looked).max())
+    for _ in range(200):
+        middle = (low + high) / 2
+        spent = (looked * np.log(np.maximum(others / (middle * looked), 1.0))).sum()
+        low, high = (middle, high) if spent > doubt else (low, middle)
+    return 1 - 1 / np.maximum(others / (high * looked), 1.0)
 
 
 def _chance(wrong, drawn, share):

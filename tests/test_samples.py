@@ -3,6 +3,7 @@
 import math
 
 import invented
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -57,7 +58,7 @@ def test_each_ticked_subset_gives_as_many_as_it_has():
 def test_nobody_who_stays_or_is_kept_is_drawn():
     judged = invented.people(invented.row(primary_id="goes"), invented.row(primary_id="stays", loans=1),
                              invented.row(primary_id="kept"), invented.row(primary_id="other", user_group="10"))
-    one = choice.Choice(ticks=frozenset({("06", "2019")}), keep=(("KEPT", "x"),))
+    one = choice.Choice(policy=invented.POLICY, ticks=frozenset({("06", "2019")}), keep=(("KEPT", "x"),))
     assert samples.draw(judged, one).table["primary_id"].tolist() == ["goes"]
 
 
@@ -181,7 +182,7 @@ def test_the_sentence_is_honest(tmp_path):
     assert samples.read(tmp_path, judged, every(judged)).summary().startswith("Nobody was looked at yet; 10 users")
     for one in ids:
         samples.answer(tmp_path, one, "right")
-    assert "up to about 26 % of the others may be wrong (95 % sure)" in samples.read(
+    assert "up to about 38 % of the others may be wrong (95 % sure)" in samples.read(
         tmp_path, judged, every(judged)).summary()
     # One of five in a subset of 30: five of the other 25.
     samples.answer(tmp_path, sample.table.loc[sample.table["user_group"].str.startswith("06"), "primary_id"].iloc[0],
@@ -223,14 +224,48 @@ def test_checked_csv_starts_no_formula_and_is_its_owners_only(tmp_path):
     assert samples.read(tmp_path / "run", judged, every(judged)).choice.keep == (("'=1", "found wrong in the sample"),)
 
 
+def test_a_large_subset_of_which_few_were_looked_at_is_not_hidden_by_many_small_ones():
+    subsets = pd.DataFrame({"users": [5000, *[3] * 50], "looked at": 3, "wrong": 0})
+    assert 0.61 < samples.at_most_of_all(subsets) < 0.64
+    alike = pd.DataFrame({"users": [1000] * 10, "looked at": 30, "wrong": 0})
+    # Where all subsets are alike, it is as if all had been drawn from one.
+    assert samples.at_most_of_all(alike) == pytest.approx(samples.at_most(0, 300), rel=1e-6)
+    assert samples.at_most_of_all(subsets.assign(wrong=[1, *[0] * 50])) > 0.86
+    assert samples.at_most_of_all(subsets[1:]) == 0.0, "everybody was looked at"
+
+
+def test_the_bound_of_all_holds_as_often_as_it_says():
+    sizes, drawn, draw = [2000, 300, 40], 5, np.random.default_rng(7)
+    shares = np.array([0.3, 0.02, 0.5])
+    missed = 0
+    for _ in range(400):
+        wrong = draw.binomial(drawn, shares)
+        told = samples.at_most_of_all(pd.DataFrame({"users": sizes, "looked at": drawn, "wrong": wrong}))
+        missed += told < (np.array(sizes) * shares).sum() / sum(sizes)
+    assert missed <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
+
+
+def test_wrong_counts_whatever_was_answered_later_and_however_it_is_saved(tmp_path):
+    judged = invented.people(invented.row(primary_id="00411111"))
+    samples.draw(judged, every(judged)).save(tmp_path)
+    samples.answer(tmp_path, "00411111", "wrong", "still here")
+    rows = lists.read(tmp_path / samples.FILE)
+    lists.write(pd.concat([rows, rows.assign(**{"Answer (right or wrong)": "right", "Note": ""})]),
+                tmp_path / samples.FILE)
+    samples.draw(judged, every(judged)).save(tmp_path)
+    found = samples.read(tmp_path, judged, every(judged))
+    assert dict(found.choice.keep) == {"00411111": "found wrong in the sample: still here"}
+
+
 def test_an_empty_choice_draws_nobody():
-    assert len(samples.draw(people(), choice.Choice())) == 0
-    assert isinstance(samples.draw(people(), choice.Choice()).table, pd.DataFrame)
+    assert len(samples.draw(people(), choice.Choice(policy=invented.POLICY))) == 0
+    assert isinstance(samples.draw(people(), choice.Choice(policy=invented.POLICY)).table, pd.DataFrame)
 
 
 def test_an_empty_sample_is_saved_and_read_and_says_so(tmp_path):
     judged = people(4)
-    samples.draw(judged, choice.Choice()).save(tmp_path)
-    found = samples.read(tmp_path, judged, choice.Choice())
+    samples.draw(judged, choice.Choice(policy=invented.POLICY)).save(tmp_path)
+    found = samples.read(tmp_path, judged, choice.Choice(policy=invented.POLICY))
     assert found.summary() == "Nobody is chosen, so there is nobody to look at: tick some users first."
-    assert found.choice == choice.Choice() and found.kept.empty and found.subsets.empty and found.named.empty
+    assert found.choice == choice.Choice(policy=invented.POLICY) and found.kept.empty
+    assert found.subsets.empty and found.named.empty
