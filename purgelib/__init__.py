@@ -28,6 +28,7 @@
     reviewbook  how the workbook for colleagues looks: a sheet per user group, two columns to fill in
     returned    a review as it came back: each row compared with what was sent; unknown keeps
     review      the review: those chosen as a workbook for colleagues, and back with those whom they keep
+    bounds      how many users may be wrong all the same, after some were looked at
     samples     some users of each ticked subset, drawn by seed, to look at in Alma; the answers, and what they mean
     oddities    what is odd among the users: a short list to look at before anything is decided
     changes     what changed between two exports, or since a plan: who came, who went, who moved

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from purgelib import forms, identifiers, lists
+from purgelib import bounds, forms, identifiers, lists
 from purgelib.choice import Choice
 from purgelib.errors import BadChoice
 from purgelib.users import key_of
@@ -26,7 +26,6 @@ RIGHT, WRONG = "right", "wrong"
 COLUMNS = {"primary_id": "Primary ID", "name": "Name", "user_group": "User group", "expired": "Expired",
            "expiry_date": "Expiry date", "purge_date": "Purge date", "reason": "Reasons", "link": "Link",
            "answer": "Answer (right or wrong)", "note": "Note"}
-SURE = 0.95
 FOUND_WRONG, NOT_CLEAR = "found wrong in the sample", "answer in the sample not clear"
 
 
@@ -183,7 +182,7 @@ class Checked:
                 f"at.{unclear} ")
         if self.looked_at >= self.users:
             return said + "Everybody was looked at; those wrong are kept."
-        share = f"up to about {_percent(at_most_of_all(self.subsets))} of the others may be wrong"
+        share = f"up to about {_percent(bounds.of_all(self.subsets))} of the others may be wrong"
         if self.wrong:
             told = self.subsets[self.subsets["looked at"] > 0]
             more = ((told["users"] - told["looked at"]) * told["wrong"] / told["looked at"]).sum()
@@ -212,7 +211,7 @@ def read(folder, population, choice):
     kept, more = _kept(rows, population, choice)
     counts = _subsets(rows, population, choice)
     numbers = counts[["users", "looked at", "wrong", "waiting"]].sum()
-    counts["at most wrong"] = [_percent(at_most_of(*one)) if one[1] else "" for one in
+    counts["at most wrong"] = [_percent(bounds.of_subset(*one)) if one[1] else "" for one in
                                counts[["users", "looked at", "wrong"]].itertuples(index=False)]
     drawn = counts[counts["looked at"] + counts["waiting"] > 0]
     return Checked(more, *map(int, numbers), kept, drawn.reset_index(drop=True), named.reset_index(drop=True),
@@ -267,63 +266,6 @@ def _subsets(rows, population, choice):
     mine = made[dataclasses.replace(choice, keep=()).chosen(population)]
     counts = mine.groupby(["user_group", "expired"], observed=True)[["users", "looked at", "wrong", "waiting"]].sum()
     return counts.reset_index().astype({"user_group": "str", "expired": "str"})
-
-
-def at_most(wrong, looked_at, sure=SURE):
-    """Returns the greatest share of wrong ones that fits to so many wrong of so many drawn (Clopper and Pearson)."""
-    if not 0 <= wrong <= looked_at or not looked_at:
-        raise BadChoice(f"{wrong} of {looked_at} cannot be: wrong ones are some of those looked at.", value=wrong)
-    if wrong == looked_at:
-        return 1.0
-    low, high = wrong / looked_at, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _chance(wrong, looked_at, middle) > 1 - sure else (low, middle)
-    return high
-
-
-def at_most_of(users, looked_at, wrong, sure=SURE):
-    """Returns the greatest share of wrong ones among those of a subset who were not looked at; 0 if all were."""
-    return at_most(wrong, looked_at, sure) if looked_at < users else 0.0
-
-
-def at_most_of_all(subsets, sure=SURE):
-    """Returns the greatest share of wrong ones among all who were not looked at, whatever the subsets' sizes.
-
-    subsets: a frame with users, looked at, wrong. As many are drawn from a small subset as from a large one, so a bound
-    of all together would be too good. Without a wrong one it is the worst that fits to what was seen in all subsets at
-    once; otherwise each subset has its own bound, surer by the number of subsets (Bonferroni).
-    """
-    left = subsets[subsets["users"] > subsets["looked at"]]
-    others, looked = (left["users"] - left["looked at"]).to_numpy(float), left["looked at"].to_numpy(float)
-    if not len(left):
-        return 0.0
-    if (looked == 0).any() or left["wrong"].any():
-        each = 1 - (1 - sure) / len(left)
-        shares = [at_most_of(*one, each) if one[1] else 1.0
-                  for one in left[["users", "looked at", "wrong"]].itertuples(index=False)]
-        return float((others * shares).sum() / others.sum())
-    return float((others * _worst(others, looked, math.log(1 / (1 - sure)))).sum() / others.sum())
-
-
-def _worst(others, looked, doubt):
-    """The shares of wrong ones that make most users wrong and still show none in the samples with that doubt.
-
-    Each user looked at takes doubt from a subset; it is left where the fewest were looked at for the most users.
-    """
-    low, high = 0.0, float((others / looked).max())
-    for _ in range(200):
-        middle = (low + high) / 2
-        spent = (looked * np.log(np.maximum(others / (middle * looked), 1.0))).sum()
-        low, high = (middle, high) if spent > doubt else (low, middle)
-    return 1 - 1 / np.maximum(others / (high * looked), 1.0)
-
-
-def _chance(wrong, drawn, share):
-    """How likely it is to meet so many wrong ones or fewer; by logarithms, as the numbers grow beyond any float."""
-    logs = [math.lgamma(drawn + 1) - math.lgamma(k + 1) - math.lgamma(drawn - k + 1) + k * math.log(share)
-            + (drawn - k) * math.log1p(-share) for k in range(wrong + 1)]
-    return sum(map(math.exp, logs))
 
 
 def _percent(share):

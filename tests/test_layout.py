@@ -27,7 +27,7 @@ TABLE = {
     "journal": "errors users",
     "review": "errors users choice problems returned reviewbook", "reviewbook": "",
     "returned": "errors users forms values reviewbook",
-    "samples": "errors users choice forms identifiers lists",
+    "bounds": "errors", "samples": "bounds errors users choice forms identifiers lists",
     "update": "errors users rules guards plan alma journal",
     "jobs": "errors users rules guards plan alma journal update",
     "restore": "errors users rules guards plan alma journal update", "report": "errors users plan journal lists",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from purgelib import choice, lists, samples
+from purgelib import bounds, choice, lists, samples
 from purgelib.errors import BadChoice
 
 START = "https://library.alma.example.edu/"
@@ -161,7 +161,7 @@ def test_no_sample_yet_is_said(tmp_path):
 @pytest.mark.parametrize(("wrong", "looked", "share"), [
     (0, 5, 0.4507), (0, 40, 0.0722), (2, 40, 0.1492), (1, 10, 0.3942), (40, 40, 1.0), (3, 2000, 0.00387)])
 def test_the_bound_is_that_of_clopper_and_pearson(wrong, looked, share):
-    found = samples.at_most(wrong, looked)
+    found = bounds.at_most(wrong, looked)
     assert found == pytest.approx(share, rel=2e-3)
     if wrong < looked:
         fewer = sum(math.comb(looked, k) * found**k * (1 - found)**(looked - k) for k in range(wrong + 1))
@@ -171,7 +171,7 @@ def test_the_bound_is_that_of_clopper_and_pearson(wrong, looked, share):
 @pytest.mark.parametrize(("wrong", "looked"), [(1, 0), (3, 2), (-1, 2), (0, 0)])
 def test_a_share_of_nothing_is_refused(wrong, looked):
     with pytest.raises(BadChoice):
-        samples.at_most(wrong, looked)
+        bounds.at_most(wrong, looked)
 
 
 def test_the_sentence_is_honest(tmp_path):
@@ -226,12 +226,12 @@ def test_checked_csv_starts_no_formula_and_is_its_owners_only(tmp_path):
 
 def test_a_large_subset_of_which_few_were_looked_at_is_not_hidden_by_many_small_ones():
     subsets = pd.DataFrame({"users": [5000, *[3] * 50], "looked at": 3, "wrong": 0})
-    assert 0.61 < samples.at_most_of_all(subsets) < 0.64
+    assert 0.61 < bounds.of_all(subsets) < 0.64
     alike = pd.DataFrame({"users": [1000] * 10, "looked at": 30, "wrong": 0})
     # Where all subsets are alike, it is as if all had been drawn from one.
-    assert samples.at_most_of_all(alike) == pytest.approx(samples.at_most(0, 300), rel=1e-6)
-    assert samples.at_most_of_all(subsets.assign(wrong=[1, *[0] * 50])) > 0.86
-    assert samples.at_most_of_all(subsets[1:]) == 0.0, "everybody was looked at"
+    assert bounds.of_all(alike) == pytest.approx(bounds.at_most(0, 300), rel=1e-6)
+    assert bounds.of_all(subsets.assign(wrong=[1, *[0] * 50])) > 0.86
+    assert bounds.of_all(subsets[1:]) == 0.0, "everybody was looked at"
 
 
 def test_the_bound_of_all_holds_as_often_as_it_says():
@@ -240,7 +240,7 @@ def test_the_bound_of_all_holds_as_often_as_it_says():
     missed = 0
     for _ in range(400):
         wrong = draw.binomial(drawn, shares)
-        told = samples.at_most_of_all(pd.DataFrame({"users": sizes, "looked at": drawn, "wrong": wrong}))
+        told = bounds.of_all(pd.DataFrame({"users": sizes, "looked at": drawn, "wrong": wrong}))
         missed += told < (np.array(sizes) * shares).sum() / sum(sizes)
     assert missed <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
 
