@@ -24,6 +24,7 @@
     cube        how many users there are of every combination of facets, counted once
     expiries    how many users expire on each day, and how their purge date stands to it
     population  everybody, with verdict and all reasons; counts by any facets
+    meant       whom a choice meant on the day when it was saved
     choice      what staff picked, as text (TOML) that runs again without a widget
     reviewbook  how the workbook for colleagues looks: a sheet per user group, two columns to fill in
     returned    a review as it came back: each row compared with what was sent; unknown keeps

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import tomlkit
 
+from purgelib import meant
 from purgelib import population as populations
 from purgelib.errors import BadChoice
 from purgelib.rules import LATER, Policy, RULES
@@ -112,10 +113,11 @@ class Choice:
             said["released"] = [{"primary_id": one, "reason": why} for one, why in self.released]
         return tomlkit.dumps(said)
 
-    def save(self, folder):
+    def save(self, folder, population=None):
         """Writes the choice as choice.toml into a run folder, whole or not at all; returns its path.
 
-        A folder whose plan is sealed keeps the choice that it was sealed with: another one is refused.
+        A folder whose plan is sealed keeps the choice that it was sealed with: another one is refused. population: who
+        is chosen of it is written beside, so that a plan of later exports names newcomers, see ``meant``.
         """
         path = Path(folder) / "choice.toml"
         self._lose_nobody(path)
@@ -128,6 +130,8 @@ class Choice:
         partial.touch(mode=0o600)
         partial.write_text(self.to_toml(), encoding="utf-8")
         partial.replace(path)
+        if population is not None:
+            meant.write(path.parent, population, self)
         return path
 
     def _lose_nobody(self, path):

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from purgelib import choice as choices
-from purgelib import guards, lists
+from purgelib import guards, lists, meant
 from purgelib.errors import BadChoice, PlanRefused, PurgeError
 from purgelib.rules import Policy
 from purgelib.users import key_of
@@ -76,6 +76,7 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
     guards.data_fresh(choice.policy, population.as_of.date(), today)
     guards.purge_date_past(choice.purge_date, today, population.as_of.date())
     guards.meant_for(choice.institution, target)
+    meant.refuse_newcomers(folder, population, chosen)
     if strangers := choice.strangers(population):
         raise BadChoice(f"To be kept, but nobody in the export: {', '.join(strangers)}. Correct the ID in the choice, "
                         "or the user would not be kept.", value=strangers)

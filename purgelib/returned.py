@@ -12,7 +12,7 @@ import pandas as pd
 
 from purgelib import forms, values
 from purgelib.errors import BadExport
-from purgelib.reviewbook import ABOUT, COLUMNS, KEEP, REASON
+from purgelib.reviewbook import ABOUT, COLUMNS, KEEP, REASON, TASK
 from purgelib.users import key_of
 
 IN_REVIEW, MISSING, CHANGED = "kept in review", "row missing in the review", "row changed in the review"
@@ -25,7 +25,7 @@ TEXTS = {"primary_id": "Primary ID", "keep": KEEP, "why": REASON}
 DATES = ("expiry_date", "purge_date")
 NO_DATE = pd.Timestamp("1678-01-01")
 # The title that each sheet was sent with.
-OURS = re.compile(r"\(review [0-9a-f]{12}\)")
+OURS = re.compile(f".*: [0-9,]+{re.escape(TASK)}[0-9a-f]{{12}}\\)", re.DOTALL)
 
 
 def sheets(path, found):
@@ -93,7 +93,7 @@ def _rows(sheet, doubts):
     # Of a heading that stands twice, the first is ours; the other is something that somebody wrote.
     where = {_plain(heading): at for at, heading in reversed([*enumerate(sheet.headings)])}
     gone = [heading for heading in COMPARED.values() if _plain(heading) not in where]
-    above = [title for title in sheet.titles if not OURS.search(title)]
+    above = [title for title in sheet.titles if not OURS.fullmatch(title)]
     made = pd.DataFrame({"row": sheet.numbers}).assign(
         sheet=sheet.sheet, gone=bool(gone or above), beside=_beside(sheet, where)).astype({"sheet": "str"})
     for name, heading in (TEXTS | COMPARED).items():

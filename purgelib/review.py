@@ -148,8 +148,7 @@ def _sheets(population, chosen, mark):
     parts = [(group, part.iloc[start:start + reviewbook.MOST])
              for group, part in frame.groupby("group", sort=True) for start in range(0, len(part), reviewbook.MOST)]
     for (group, part), name in zip(parts, reviewbook.names([group for group, _ in parts]), strict=True):
-        yield name, (f"{group}: {len(part):,} users. {KEEP}: put an x beside everybody who must stay; {REASON}: say "
-                     f"why. (review {mark})"), part
+        yield name, f"{group}: {len(part):,}{reviewbook.TASK}{mark})", part
 
 
 def _facts(population, where):

@@ -26,6 +26,7 @@ RIGHT, WRONG = "right", "wrong"
 COLUMNS = {"primary_id": "Primary ID", "name": "Name", "user_group": "User group", "expired": "Expired",
            "expiry_date": "Expiry date", "purge_date": "Purge date", "reason": "Reasons", "link": "Link",
            "answer": "Answer (right or wrong)", "note": "Note"}
+BESIDE = " (more is written beside)"
 FOUND_WRONG, NOT_CLEAR = "found wrong in the sample", "answer in the sample not clear"
 
 
@@ -126,17 +127,25 @@ def _write(folder, rows):
 def _filled(folder):
     """The rows of checked.csv, as we wrote it or as Excel saved it again: texts, with file and row."""
     known = {heading.casefold(): name for name, heading in COLUMNS.items()}
-    nothing = dict.fromkeys(["file", *COLUMNS], pd.Series(dtype="str"))
+    nothing = dict.fromkeys(["file", "beside", *COLUMNS], pd.Series(dtype="str"))
     made = [pd.DataFrame(nothing | {"row": pd.Series(dtype="int64")})]
     for path in (Path(folder) / name for name in FILES):
         for sheet in forms.read(path, path.name, _is_header).sheets if path.exists() else ():
             named = [known.get(heading.strip().casefold()) for heading in sheet.headings]
-            texts = {name: sheet.cells.column(at).to_pandas().astype("str").fillna("").str.strip().str.removeprefix("'")
-                     for at, name in enumerate(named) if name}
+            cells = [sheet.cells.column(at).to_pandas().astype("str").fillna("").str.strip().str.removeprefix("'")
+                     for at in range(len(named))]
+            texts = {name: cells[named.index(name)] for name in named if name}
+            # In a column of one's own, or under a heading that stands there twice: it may be the answer.
+            beside = [cells[at] for at, name in enumerate(named) if not name or named.index(name) != at]
+            texts["beside"] = pd.concat(beside, axis=1).agg(lambda row: " ".join(filter(None, row)), axis=1) \
+                if beside else pd.Series("", index=range(len(sheet.numbers)))
             made.append(pd.DataFrame(texts, dtype="str").assign(file=path.name, row=sheet.numbers))
             if sheet.lost:
                 raise BadChoice(f"{path.name}, row {sheet.lost[0].number}: {sheet.lost[0].why}.", where=path.name)
-    return pd.concat(made, ignore_index=True).fillna("")
+    rows = pd.concat(made, ignore_index=True).fillna("")
+    rows["note"] = (rows["note"] + " " + rows["beside"]).str.strip()
+    rows.loc[(rows["beside"] != "") & (rows["answer"].str.casefold() != WRONG), "answer"] += BESIDE
+    return rows.drop(columns="beside")
 
 
 def _is_header(cells):
@@ -204,9 +213,12 @@ def read(folder, population, choice):
     rows["keys"] = pd.Series(_meant(rows["primary_id"], population.table["key"]), rows.index, dtype=object)
     rows["state"] = _states(rows)
     _refuse_nobody(rows)
-    problem = np.select([rows["state"] == NOT_CLEAR, (rows["state"] == RIGHT) & (rows["keys"].str.len() != 1)],
+    right = rows["state"] == RIGHT
+    problem = np.select([rows["state"] == NOT_CLEAR, right & (rows["keys"].str.len() != 1),
+                         right & (rows["note"] != "")],
                         [f"Write {RIGHT} or {WRONG}. Until then the user is kept.",
-                         "Nobody, or more than one user, may have this ID: not counted as looked at."], "")
+                         "Nobody, or more than one user, may have this ID: not counted as looked at.",
+                         f"Says {RIGHT}, and more: read the note. The user is not kept."], "")
     named = rows.assign(problem=problem)[problem != ""][["file", "row", "primary_id", "answer", "problem"]]
     kept, more = _kept(rows, population, choice)
     counts = _subsets(rows, population, choice)

@@ -307,3 +307,21 @@ def test_a_link_to_a_folder_elsewhere_is_left_alone(tmp_path):
 def test_the_summary_says_what_how_many_where_and_until_when(sealed):
     for said in ("set purge date", "12 of 16", "Invented University", "sandbox", "2026-11-21", "2026-12-06"):
         assert said in sealed.summary()
+
+
+def test_who_came_into_a_ticked_subset_since_the_choice_was_saved_is_named_and_refused(tmp_path, people, inputs):
+    CHOICE.save(tmp_path / "run", people)
+    later = write(tmp_path / "later", [*map(person, [*STRANGE, "newcomer"]), person("keep-me")])
+    judged = population.judge(exports.read(later), CHOICE.policy)
+    with pytest.raises(errors.BadChoice, match="1 users are chosen who were not.*newcomer") as refusal:
+        plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)
+    assert refusal.value.value == ["newcomer"] and not (tmp_path / "run" / "plan.json").exists()
+    CHOICE.save(tmp_path / "run", judged)
+    assert len(plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)) == len(STRANGE) + 1
+
+
+def test_fewer_than_when_the_choice_was_saved_is_fine(tmp_path, people, inputs):
+    CHOICE.save(tmp_path / "run", people)
+    fewer = write(tmp_path / "fewer", [*map(person, STRANGE[:-1]), person("keep-me")])
+    judged = population.judge(exports.read(fewer), CHOICE.policy)
+    assert len(plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)) == len(STRANGE) - 1

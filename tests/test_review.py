@@ -287,6 +287,14 @@ def test_what_is_written_above_the_table_keeps_all_of_its_sheet(tmp_path):
     assert [(one.kind, one.value) for one in found.named.itertuples()] == [("written above", "KEEP ALL OF THESE")]
 
 
+@pytest.mark.parametrize("words", ["{} but not Ada", "KEEP ALL. {}"[9:] + " ?", "{}\nkeep the first"])
+def test_what_is_added_to_the_title_of_a_sheet_keeps_all_of_it(tmp_path, words):
+    def add(book):
+        cell = book.worksheets[1].cell(1, 1)
+        cell.value = words.format(cell.value)
+    assert set(kept(back(sent(tmp_path), add))) == {"00411111", "00422222", "00433333"}
+
+
 def test_comments_beside_cells_are_named_as_nobody_reads_them(tmp_path):
     def comment(book):
         book.worksheets[1]["A3"].comment = openpyxl.comments.Comment("keep!", "Bo")

@@ -1,5 +1,6 @@
 """A sample is drawn by seed, not by chance of the rows; no answer is lost; whoever is wrong, or not clear, is kept."""
 
+import csv
 import math
 
 import invented
@@ -255,6 +256,30 @@ def test_wrong_counts_whatever_was_answered_later_and_however_it_is_saved(tmp_pa
     samples.draw(judged, every(judged)).save(tmp_path)
     found = samples.read(tmp_path, judged, every(judged))
     assert dict(found.choice.keep) == {"00411111": "found wrong in the sample: still here"}
+
+
+@pytest.mark.parametrize("answer", ["", "right"])
+@pytest.mark.parametrize("heading", ["My own column", "Answer (right or wrong)", "Note"])
+def test_what_is_written_in_a_column_of_ones_own_keeps_the_user_and_stays(tmp_path, heading, answer):
+    judged = invented.people(invented.row(primary_id="00411111"))
+    path = samples.draw(judged, every(judged)).save(tmp_path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        headings, row = csv.reader(file)
+    row[headings.index("Answer (right or wrong)")] = answer
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*headings, heading], [*row, "wrong"]])
+    for _ in range(2):
+        found = samples.read(tmp_path, judged, every(judged))
+        assert [one for one, _ in found.choice.keep] == ["00411111"] and "wrong" in found.choice.keep[0][1]
+        samples.draw(judged, every(judged)).save(tmp_path)
+
+
+def test_a_note_beside_right_is_named_so_that_somebody_reads_it(tmp_path):
+    judged = invented.people(invented.row(primary_id="00411111"))
+    samples.draw(judged, every(judged)).save(tmp_path)
+    samples.answer(tmp_path, "00411111", "right", "but still employed here!")
+    found = samples.read(tmp_path, judged, every(judged))
+    assert found.choice.keep == () and "read the note" in found.named["problem"].item()
 
 
 def test_an_empty_choice_draws_nobody():
