@@ -19,6 +19,7 @@ from purgelib.users import key_of
 
 PLANNED, NOT_PLANNED, NOBODY = "planned", "not planned", "not there"
 CAME, WENT = "came", "went"
+MOVED = ["primary_id", "user_group after", "verdict before", "verdict after", "reason before", "reason after"]
 FEW = 0.1  # of the smaller one: with fewer users in both, they are hardly two days of one institution
 
 
@@ -114,8 +115,9 @@ class Changes:
         return pd.DataFrame(made)
 
     def moved(self):
-        """Returns the single users who are there both times with another verdict, with reasons before and after."""
-        return self.users[self.users["change"].astype("str").str.contains("verdict")].reset_index(drop=True)
+        """Returns the single users who are there both times with another verdict: a frame of MOVED."""
+        moved = self.users["change"].astype("str").str.contains("verdict")
+        return self.users.loc[moved, MOVED].reset_index(drop=True)
 
     def first_sentence(self):
         """Says in one sentence how many came and went."""

@@ -87,6 +87,15 @@ class Population:
         said = groups.first().astype("str").fillna("")
         return {str(code): " ".join(f"{code} {name}".split()) or "no user group" for code, name in said.items()}
 
+    def one(self, primary_id):
+        """Says in one sentence who a user is, and the verdict; names an ID that is nobody's."""
+        row = np.flatnonzero((self.table["key"] == users.key_of(primary_id)).to_numpy(bool))
+        if not len(row):
+            return f"Nobody in these exports has the primary ID {primary_id!r}: check the spelling and leading zeros."
+        user, group = self.table.iloc[row[0]], self.group_names[str(self.facets["user_group"].iloc[row[0]])]
+        name = user["name"] if isinstance(user["name"], str) and user["name"] else "without a name"
+        return f"{user['primary_id']}, {name}, {group}: {self.verdict.iloc[row[0]]}."
+
     def why(self, primary_id):
         """Returns one user with every rule's answer in words: a frame with the columns rule, answer."""
         row = self.table.index[self.table["key"] == users.key_of(primary_id)]

@@ -175,3 +175,10 @@ def test_judging_changes_no_table(asked):
     before = given.users.copy()
     population.judge(given, invented.POLICY).counts(asked)
     pd.testing.assert_frame_equal(given.users, before)
+
+
+def test_one_user_is_told_in_a_sentence_and_an_id_of_nobody_is_named():
+    judged = invented.people(invented.row(primary_id="00412345"), invented.row(primary_id="x", name=None, loans=1))
+    assert judged.one(" 00412345") == "00412345, Ada Example, 06 Undergraduate: may go."
+    assert judged.one("X") == "x, without a name, 06 Undergraduate: stays."
+    assert judged.one("412345").startswith("Nobody in these exports has the primary ID '412345'")

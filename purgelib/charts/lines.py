@@ -35,7 +35,10 @@ def months(population):
     axes.set_xlim(months_drawn[0], months_drawn[-1])
     axes.xaxis.set_major_locator(MultipleLocator(12 * (1 if len(months_drawn) < 15 * 12 else 2), offset=0))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda month, _: f"{1970 + month / 12:.0f}"))
-    axes.set_xlabel("month of expiry (a year stands at its January)", color=paper.QUIET, fontproperties=paper.font())
+    outside = int(table[VERDICTS].to_numpy()[~drawn].sum())
+    axes.set_xlabel("month of expiry (a year stands at its January)"
+                    + (f"; not drawn: {outside:,} users of other years, or without an expiry date" if outside else ""),
+                    color=paper.QUIET, fontproperties=paper.font())
     _mark(axes, _month(last), f"policy: expired by {_said(last)}", before=True)
     _mark(axes, _month(population.as_of), f"data of {_said(population.as_of)}")
     return axes.figure
