@@ -6,6 +6,8 @@ notebooks that are executed, exported or read on GitHub.
 
     state       what all widgets of a notebook share: the choice as it is now, its undo, its numbers
     counting    what a choice means in numbers, added up from the cube of counts
+    heard       what colleagues and the sample said of single users
+    watching    what the widgets that show a choice have in common
     subsets     the table of subsets and the facets, as the page draws them
     picker      the widget that ``choose`` shows
     users       the widget of single users: listing, describing, pasted and userstwin are its parts
