@@ -202,13 +202,17 @@ def from_toml(text, where="the choice"):
             raise BadChoice(f"{where}: write [policy] and [only] for a table, [[tick]] and [[keep]] for each entry, "
                             f"leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
                             value=said[name])
-    return Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
+    made = Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
                   purge_date=_date(said.get("purge_date"), where),
                   policy=Policy.from_dict(said.get("policy", {})),
                   ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
                   only=_only(said.get("only", {}), where), leave_out=_reasons(said.get("leave_out", []), where),
                   keep=tuple(_kept(one, "keep", where) for one in said.get("keep", [])),
                   released=tuple(_kept(one, "released", where) for one in said.get("released", [])))
+    if "policy" not in said:
+        raise BadChoice(f"{where} has no [policy]: a choice without one would protect nobody. data/sample/choice.toml "
+                        "shows how it looks.", where=where)
+    return made
 
 
 def _date(value, where):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from invented import people, POLICY, row
 
-from purgelib import choice, errors, guards, widgets
+from purgelib import choice, errors, guards, lists, widgets
 from purgelib.widgets import picker as pickers
 from purgelib.widgets.state import Picking
 from purgelib.widgets.users import _OPEN as GRIDS
@@ -482,3 +482,47 @@ def test_the_twin_of_the_confirmation_shows_what_is_typed():
     twin = box._repr_mimebundle_()["text/html"]
     assert box.typed == "<b>x" and "&lt;b&gt;x" in twin and "<i>" not in twin
     assert "<i>" not in box.children[0].value
+
+
+def test_another_run_in_the_same_kernel_starts_from_its_own_choice():
+    first = widgets.choose(PEOPLE, picked(), "first")
+    first.picking.tick([("06", "2019")])
+    second = widgets.choose(PEOPLE, picked(), "second")
+    assert second.choice == picked() and first.choice != picked()
+    first.picking.tick([("06", "2019")], on=False)
+    assert widgets.choose(PEOPLE, picked(), "first") is first
+
+
+def test_a_choice_changed_by_hand_since_it_was_saved_is_what_counts(tmp_path):
+    picker = widgets.choose(PEOPLE, picked(), "run")
+    picker.picking.tick([("06", "2019")])
+    less = picker.choice
+    picker.picking.tick([("06", "2018")])
+    picker.save(tmp_path)
+    picker.picking.tick([("06", "2017")])
+    # As it was saved: the cell goes on with what was ticked since.
+    assert widgets.choose(PEOPLE, choice.load(tmp_path), "run") is picker
+    # A tick was taken out in an editor, so that the file is as at an earlier step.
+    again = widgets.choose(PEOPLE, less, "run")
+    assert again is not picker and again.choice == less
+    with pytest.raises(errors.BadChoice, match="run this cell again"):
+        picker.picking.tick([("06", "2016")])
+    with pytest.raises(errors.BadChoice):
+        picker.save(tmp_path)
+
+
+def test_a_keep_that_was_not_saved_is_carried_over_to_a_choice_changed_by_hand(tmp_path):
+    picker = widgets.choose(PEOPLE, picked(), "run")
+    picker.save(tmp_path)
+    picker.keep("00007", "on leave")
+    again = widgets.choose(PEOPLE, picked(title="changed by hand"), "run")
+    assert again.choice == picked(title="changed by hand", keep=(("00007", "on leave"),))
+    again.picking.undo()
+    assert again.choice == picked(title="changed by hand")
+
+
+def test_saving_keeps_beside_the_choice_who_is_chosen_by_it(tmp_path):
+    picker = widgets.choose(PEOPLE, picked(ticks=frozenset({("06", "2019")})), "run")
+    assert picker.save(tmp_path).name == "choice.toml" and choice.load(tmp_path) == picker.choice
+    ids = set(lists.read(tmp_path / "chosen.csv")["primary_id"])
+    assert ids == set(PEOPLE.table["primary_id"][picker.choice.chosen(PEOPLE)])

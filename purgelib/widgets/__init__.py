@@ -25,12 +25,13 @@ from purgelib.widgets.users import users
 __all__ = ["choose", "confirmation", "users"]
 
 
-def choose(population, choice=None):
+def choose(population, choice=None, run=""):
     """Shows the population as a table to tick, starting from a choice; returns a Picker. Only reads.
 
-    A cell that is run again goes on with what was ticked since, and says so; a new kernel starts from the choice.
+    A cell that is run again goes on with what was ticked since, and says so; a new kernel, another run, and a choice
+    that was changed by hand since it was saved start from the choice. run: the name of the run.
     """
-    return shown(population, choice or choices.Choice(policy=population.policy))
+    return shown(population, choice or choices.Choice(policy=population.policy), run)
 
 
 def confirmation(wanted, prefilled=""):

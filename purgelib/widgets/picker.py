@@ -19,18 +19,21 @@ LONGEST = 200_000  # characters of a text that can be edited in the page
 _OPEN = []  # the pickers of this kernel, so that a cell that is run again can go on
 
 
-def shown(population, start):
+def shown(population, start, run=""):
     """Returns the picker that a cell shows: a new one, or the one that it showed before, with what was ticked since."""
-    earlier = next((one for one in reversed(_OPEN) if one.picking.passed(start)), None)
+    earlier = next((one for one in reversed(_OPEN) if one.picking.run == run and one.picking.passed(start)), None)
     if earlier and earlier.picking.population is population:
         earlier.go_on(start)
         return earlier
-    picking = Picking(population, start)
-    if earlier:
-        _OPEN.remove(earlier)
-        # It shows another population, and would keep it in memory.
-        earlier.close()
-        picking.go_on(start, earlier.picking)
+    picking = Picking(population, start, run)
+    for one in [one for one in _OPEN if one.picking.run == run]:
+        _OPEN.remove(one)
+        # It shows another population, or a choice that was changed by hand since.
+        one.close()
+        if one is earlier:
+            picking.go_on(start, one.picking)
+        else:
+            one.picking.give_way(picking)
     _OPEN.append(Picker(picking))
     return _OPEN[-1]
 
@@ -72,6 +75,10 @@ class Picker(Watching):
     def keep(self, primary_id, reason):
         """Keeps one user by name; an ID that nobody has, or no reason, is refused."""
         self.picking.keep(primary_id, reason)
+
+    def save(self, folder):
+        """Writes the choice as it is ticked now into a run folder, and who is chosen by it; returns its path."""
+        return self.picking.save(folder)
 
     def release(self, primary_id, reason):
         """Takes one user off the list of those kept by name; no reason is refused."""

@@ -26,8 +26,8 @@ class Picking:
     colleagues and the sample said. successor: the Picking that took over, after which nothing is changed here.
     """
 
-    def __init__(self, population, choice):
-        self.population, self.choice, self.start = population, choice, choice
+    def __init__(self, population, choice, run=""):
+        self.population, self.choice, self.start, self.run, self.saved = population, choice, choice, run, None
         self.lock = threading.RLock()
         self.continued = False
         self.log, self.told, self.successor = [], {}, None
@@ -184,20 +184,41 @@ class Picking:
     # A cell that is run again.
 
     def passed(self, choice):
-        """Did this begin with that choice, or was it that choice at some step since."""
+        """Did this begin with that choice, or was it that choice at some step since: the last one saved, if any was.
+
+        A choice on disk that is another than the one saved was changed by hand: then that is what counts.
+        """
         with self.lock:
+            if self.saved is not None:
+                return choice in (self.saved, self.choice)
             return choice in (self.start, self.choice, *self._past)
+
+    def save(self, folder):
+        """Writes the choice into a run folder, with who is chosen by it, see ``Choice.save``; returns its path."""
+        with self.lock:
+            self._refuse_if_outdated()
+            path = self.choice.save(folder, self.population)
+            self.saved = self.choice
+            return path
 
     def go_on(self, start, earlier=None):
         """Goes on after the cell was run again with a choice to start from; earlier: the Picking to take over from."""
         with self.lock:
             if earlier:
                 self.choice, self._past, self._future = earlier.choice, [*earlier._past], [*earlier._future]
-                self.log, self.told, earlier.successor = earlier.log, earlier.told, self
+                self.log, self.told, self.saved, earlier.successor = earlier.log, earlier.told, earlier.saved, self
             self.start = start
             self.continued = self.choice != start
         if earlier:
             earlier.tell()
+
+    def give_way(self, successor):
+        """Is changed no more, as another Picking began anew in its place; whom it keeps is kept there, too."""
+        named = {key_of(one) for one, _ in (*successor.choice.keep, *successor.choice.released)}
+        if lost := [pair for pair in self.choice.keep if key_of(pair[0]) not in named]:
+            successor.replace(successor.choice.keeping_all(lost))
+        self.successor = successor
+        self.tell()
 
     @property
     def latest(self):
