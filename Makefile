@@ -48,6 +48,7 @@ test-long: env browser foreign
 # Chromium is Debian's package; where it cannot be had, the browser tests say so and are skipped, but not in CI.
 browser:
 	@command -v chromium >/dev/null || tests/chromium.sh
+	@test -f .axe/axe.min.js || tests/axe.sh
 
 # Other people's Alma clients, in an environment of their own: the sandbox must be Alma to them.
 foreign: env .foreign/.made

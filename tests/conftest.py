@@ -173,6 +173,17 @@ def quiet(tmp_path_factory, inputs):
         yield made
 
 
+@pytest.fixture(scope="session")
+def driven(tmp_path_factory):
+    """One JupyterLab for all browser tests that this process runs, with runs of its own."""
+    from labdrive import Lab, need_chromium  # the driver of the browser is slow to import
+
+    need_chromium()
+    root = tmp_path_factory.mktemp("lab")
+    with Lab(root, data=root / "data") as one:
+        yield one
+
+
 @pytest.fixture
 def hasty(monkeypatch):
     """Nobody waits before trying again: what is tried again stays the same."""

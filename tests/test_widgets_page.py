@@ -1,12 +1,9 @@
 """The widgets of a choice beside each other, in a real JupyterLab: what is filtered, let go and run again."""
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
-from labdrive import Lab, write_notebook
-from test_browser import CONTRAST
+from looks import CONTRAST
 
 TESTS = Path(__file__).parent
 READ = f"""
@@ -27,29 +24,13 @@ CHOOSE = "picker = widgets.choose(everybody, start)\npicker"
 USERS = "grid = widgets.users(picker)\ngrid"
 
 
-@pytest.fixture(scope="module")
-def driven(tmp_path_factory):
-    """One JupyterLab for all that follows; each test starts from a new kernel."""
-    if not shutil.which("chromium"):
-        why = "Chromium is not installed: make browser"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    folder = tmp_path_factory.mktemp("page")
-    write_notebook(folder / "page.ipynb", READ, CHOOSE, USERS)
-    with Lab(folder, size=(1500, 1000)) as one:
-        one.open("page.ipynb")
-        yield one
-
-
 @pytest.fixture
 def lab(driven):
-    driven.console.clear()
-    driven.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.restartKernel()")
-    driven.wait_idle()
-    driven.run_all()
+    """The notebook with every cell run, and nothing clicked yet."""
+    driven.anew("page.ipynb", READ, CHOOSE, USERS, size=(1500, 1000))
     counts(driven.page, 1000, 900)
     yield driven
-    # Restarting a kernel may cut off a question of JupyterLab's own.
-    assert [one for one in driven.console if "debugger state" not in one] == []
+    assert driven.errors() == []
 
 
 def counts(page, shown, ticked):
@@ -134,8 +115,7 @@ def test_search_filter_and_place_outlive_reloading_and_running_the_cells_again(l
     page.locator(".users-grid").evaluate("(one) => { one.scrollTop = 30 * 500; }")
     page.locator(".users-layer .users-row[data-at='505']").wait_for()
     assert lab.until("print(int(grid.here['top']))", "500") == "500"
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    lab.save()
 
     def as_it_was():
         counts(page, 900, 900)
@@ -146,11 +126,8 @@ def test_search_filter_and_place_outlive_reloading_and_running_the_cells_again(l
     page.reload()
     as_it_was()
     # The cell alone, and then all of them, so that the exports are read anew, too.
-    for what in ("notebook:run-cell", "notebook:run-all-cells"):
-        if what == "notebook:run-cell":
-            page.locator(".jp-CodeCell").last.locator(".jp-InputPrompt").click()
-        page.evaluate(f"() => window.jupyterapp.commands.execute('{what}')")
-        lab.wait_idle()
+    for again in (lambda: lab.run(USERS), lab.run_all):
+        again()
         as_it_was()
     assert lab.ask("print(len(picker.picking._watching))") == "2"
 
@@ -161,10 +138,8 @@ def test_a_grid_that_was_not_run_again_says_so_and_changes_nothing(lab):
     outdated = page.get_by_text("These are the users of earlier exports: run this cell again to see those of now.")
     assert not outdated.is_visible()
     # A person reads the exports and chooses anew, and goes on in the old grid.
-    for at in (0, 1):
-        page.locator(".jp-CodeCell").nth(at).locator(".jp-InputPrompt").click()
-        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
-        lab.wait_idle()
+    lab.run("import sys")
+    lab.run(CHOOSE)
     outdated.wait_for()
     page.locator(".users-layer .users-of-tick").nth(3).click()
     page.keyboard.type("writes a thesis")
@@ -172,8 +147,6 @@ def test_a_grid_that_was_not_run_again_says_so_and_changes_nothing(lab):
     page.get_by_role("alert").get_by_text("Nothing was changed.").wait_for()
     assert lab.ask("print(picker.choice.keep, grid.choice.keep)") == "() ()"
     page.keyboard.press("Escape")
-    page.locator(".jp-CodeCell").last.locator(".jp-InputPrompt").click()
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
-    lab.wait_idle()
+    lab.run(USERS)
     counts(page, 1000, 900)
     assert not outdated.is_visible()
