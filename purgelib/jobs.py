@@ -77,7 +77,7 @@ def _released(sealed):
 
 def _dates_done(sealed, book):
     """Whoever is left between the steps would keep a past purge date, with no job of this run to take it up."""
-    states = book.states(plan.SET_PURGE_DATE)
+    states = book.states(plan.UPDATE)
     undone = [one for one in sealed.users["primary_id"] if states.get(one) in (None, INTENDED)]
     if undone and len(undone) < len(sealed):
         raise JobRefused(f"For {len(undone):,} of {len(sealed):,} users the purge dates are not done yet: run "
@@ -86,7 +86,7 @@ def _dates_done(sealed, book):
 
 def _members(sealed, alma, book, real):
     """Looks at every planned user again; those for whom something speaks against it are out, with the reason."""
-    dated = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state == CONFIRMED}
+    dated = {one for one, state in book.states(plan.UPDATE).items() if state == CONFIRMED}
     ready, silent = [], 0
     for user in progress(list(sealed.users.itertuples(index=False)), "Looking at everybody again"):
         if dated and user.primary_id not in dated:

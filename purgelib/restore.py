@@ -12,7 +12,7 @@ import pandas as pd
 from purgelib import guards, journal, plan, users
 from purgelib.errors import AlmaError, NoAnswer, NotFound, NothingToDo, Stopped
 from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
-from purgelib.plan import DATE_BACK, PURGE, USER_BACK
+from purgelib.plan import BACK, PURGE, USER_BACK
 from purgelib.update import FOR_ALL, progress, purge_day, set_purge_date, settle, WOULD
 
 POSSIBLE = ["primary_id", "user_group", "undo", "from", "back to"]
@@ -24,17 +24,17 @@ OUTPUT_ONLY = ("full_name", "status_date", "last_patron_activity_date", "request
 def possible(folder):
     """Lists what of a run could be undone: a frame with the columns POSSIBLE, a row per user. Only reads."""
     run, book, undone = plan.load(folder), journal.read(folder), journal.undone(folder)
-    dated, purged = book.states(plan.SET_PURGE_DATE), book.states(PURGE)
+    dated, purged = book.states(plan.UPDATE), book.states(PURGE)
     rows = []
     for user in run.users.itertuples(index=False):
-        if user.primary_id in undone.get(USER_BACK if purged.get(user.primary_id) == GONE else DATE_BACK, ()):
+        if user.primary_id in undone.get(USER_BACK if purged.get(user.primary_id) == GONE else BACK, ()):
             continue
         if purged.get(user.primary_id) == GONE:
             rows.append((user.primary_id, user.user_group, USER_BACK, "", ""))
         # Where it failed, our date may stand there all the same.
         elif dated.get(user.primary_id) in (CONFIRMED, INTENDED, FAILED):
             old = purge_day(book.copy_of(user.primary_id) or {})
-            rows.append((user.primary_id, user.user_group, DATE_BACK, user.new, old))
+            rows.append((user.primary_id, user.user_group, BACK, user.new, old))
     return pd.DataFrame(rows, columns=POSSIBLE)
 
 
@@ -61,7 +61,7 @@ def undo(folder, alma, dates_of=(), create=(), confirmed=""):
             journal.open(sealed.folder, rehearsal=not confirmed) as book:
         for user in progress(list(sealed.users.itertuples(index=False)), "Restoring"):
             if book.states(user.action).get(user.primary_id) not in (CONFIRMED, SKIPPED):
-                one = _date_back if user.action == DATE_BACK else _user_back
+                one = _date_back if user.action == BACK else _user_back
                 one(user, alma, book, copies, bool(confirmed))
         return book.results()
 
@@ -91,7 +91,7 @@ def _sealed(run, dates_of, create):
 
 
 def _wanted(dates_of, create):
-    return {(users.key_of(one), action) for ids, action in ((dates_of, DATE_BACK), (create, USER_BACK)) for one in ids}
+    return {(users.key_of(one), action) for ids, action in ((dates_of, BACK), (create, USER_BACK)) for one in ids}
 
 
 def _date_back(user, alma, book, copies, real):

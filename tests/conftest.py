@@ -18,7 +18,7 @@ from purgelib.sandbox import exports as last_night
 USERS = 400
 PURGE_DATE = datetime.date(2026, 11, 1)
 POLICY = {"protected_groups": ("01", "02", "03", "30", "40", "ISHARE"), "protected_ids": ("leganto_guest",),
-          "max_share": 1.0, "canary": 2}
+          "max_share": 1.0, "max_group_share": 1.0, "canary": 2}
 
 
 class Meddled(alma.Alma):
@@ -196,12 +196,12 @@ def files(folder):
             if path.is_file() and path.name != "journal.lock"}
 
 
-def states(sealed, action=plan.SET_PURGE_DATE):
+def states(sealed, action=plan.UPDATE):
     """Primary ID -> state, by the journal on disk."""
     return journal.read(sealed.folder).states(action)
 
 
-def by_state(sealed, *wanted, action=plan.SET_PURGE_DATE):
+def by_state(sealed, *wanted, action=plan.UPDATE):
     """The users in one of these states, by the journal on disk."""
     return sorted(one for one, state in states(sealed, action).items() if state in wanted)
 

@@ -8,7 +8,7 @@ import shutil
 import invented
 import pytest
 
-from purgelib import errors, exports, guards, lists, plan, population
+from purgelib import errors, exports, fields, guards, lists, plan, planned, population
 from purgelib.choice import Choice
 
 TODAY = datetime.date(2026, 11, 22)
@@ -75,8 +75,8 @@ def test_strange_ids_survive_in_every_file(sealed):
     assert lines[0] == "USERNAME" and sorted(lines[1:-1]) == sorted(STRANGE) and lines[-1] == ""
     rows = lists.read(sealed.folder / "users.csv").to_dict("records")
     assert sorted(row["primary_id"] for row in rows) == sorted(STRANGE)
-    assert {(row["action"], row["new"], row["old"], row["name"]) for row in rows} == {
-        ("set purge date", "2026-11-01", "", '=cmd() Exa,"mple')}
+    assert {(row["action"], row["new_purge_date"], row["old_purge_date"], row["name"]) for row in rows} == {
+        ("update user", "2026-11-01", "", '=cmd() Exa,"mple')}
 
 
 def test_no_cell_of_a_list_starts_a_formula(sealed):
@@ -196,6 +196,8 @@ def test_sealing_other_exports_into_the_same_run_is_refused(tmp_path, sealed):
     (dataclasses.replace(CHOICE, purge_date=None), errors.Refused),
     (dataclasses.replace(CHOICE, purge_date=TODAY), errors.Refused),
     (policy(max_users=len(STRANGE) - 1), errors.LimitExceeded), (policy(max_share=0.5), errors.LimitExceeded),
+    (policy(max_group_share=0.5), errors.LimitExceeded), (policy(notice_days=1), errors.Refused),
+    (dataclasses.replace(CHOICE, problems_read=1), errors.Refused),
     (policy(protected_groups=()), errors.Unprotected),
     (policy(protected_ids=(), protected_prefixes=()), errors.Unprotected),
     (policy(max_data_age_days=0), errors.DataTooOld),
@@ -231,22 +233,54 @@ def test_no_file_of_the_run_tells_where_on_the_machine_it_lay(tmp_path, sealed):
     assert sealed.header["inputs_folder"] == "../in"
 
 
-def test_only_runs_that_are_due_are_removed(tmp_path, people, inputs):
-    runs, today = tmp_path / "runs", TODAY
-    due = {name: plan.seal(runs / name, people, dataclasses.replace(CHOICE, title=name), TARGET, today, inputs)
-           for name in ("a", "b", "c")}
-    (runs / "no-plan").mkdir()
-    (runs / "c" / "plan.json").write_text((runs / "c" / "plan.json").read_text().replace("purge_after\": \"20",
-                                                                                         "x\": \"19"))
-    (runs / "file").write_text("x")
-    last = datetime.date.fromisoformat(due["a"].header["purge_after"])
-    assert last == today + datetime.timedelta(days=CHOICE.policy.keep_files_days)
-    assert plan.remove_due(runs, last) == [] and plan.remove_due(runs, today) == []
-    (runs / "b" / "plan.json").unlink()
-    assert plan.remove_due(runs, last + datetime.timedelta(days=1)) == ["a"]
-    assert sorted(path.name for path in runs.iterdir()) == ["b", "c", "file", "no-plan"]
+def test_a_plan_holds_the_facts_as_seen_and_every_reason(sealed, people):
+    row = sealed.users.set_index("primary_id").loc["x@example.edu"]
+    assert row[list(planned.SEEN)].to_dict() == {
+        "user_group": "06", "name": '=cmd() Exa,"mple', "expiry_date": "2019-06-30", "account_type": "EXTERNAL",
+        "record_type": "PUBLIC", "purge_date": "", "status": "ACTIVE", "campus": "", "other_roles": "False", "loans": "",
+        "requests": "", "fees": ""}
+    assert set(row["reason"].split("; ")) == {f"{what} not known: Alma will tell" for what in
+                                              ("purge date", "loans", "fees", "requests")}
+
+
+def test_every_field_that_is_set_stands_there_as_it_is_and_as_it_is_to_be(tmp_path, people, inputs):
+    sets = (("user_group", "99"), ("status", "INACTIVE"), ("expiry_date", "2026-10-31"), ("note", "by run {run}"))
+    sealed = plan.seal(tmp_path / "june", people, dataclasses.replace(CHOICE, sets=sets), TARGET, TODAY, inputs)
+    old, new = sealed.changes(next(sealed.users.itertuples(index=False)))
+    assert sealed.fields == tuple(old) == tuple(new) == fields.FIELDS
+    assert old == {"purge_date": "", "expiry_date": "2019-06-30", "user_group": "06", "status": "ACTIVE", "note": ""}
+    assert new == sealed.header["sets"] == {"purge_date": "2026-11-01", "expiry_date": "2026-10-31",
+                                            "user_group": "99", "status": "INACTIVE", "note": "by run june"}
+
+
+def test_a_plan_with_notice_waits_and_lives_longer(tmp_path, people, inputs):
+    day = TODAY + datetime.timedelta(days=30)
+    told = dataclasses.replace(policy(notice_days=30), purge_date=day, not_before=day + datetime.timedelta(days=2))
+    sealed = plan.seal(tmp_path / "run", population.judge(exports.read(inputs), told.policy), told, TARGET, TODAY)
+    assert sealed.header["not_before"] == "2026-12-24" in sealed.summary()
+    guards.plan_fits(sealed.header, TARGET, told.not_before + datetime.timedelta(days=14))
+    with pytest.raises(errors.PlanRefused):
+        guards.may_be_purged(sealed.header, told.not_before - datetime.timedelta(days=1))
+
+
+def test_problems_of_the_exports_are_read_before_a_plan_is_sealed(tmp_path, inputs):
+    doubtful = write(tmp_path / "doubtful", [*map(person, STRANGE), person("keep-me"), person("staff", "30"),
+                                             person("other", "10"), person("soon", expires="2027-99-01")])
+    judged = population.judge(exports.read(doubtful, strict=False), CHOICE.policy)
+    number = len(judged.problems)
+    assert number
+    for wrong in (0, number + 1):
+        with pytest.raises(errors.Refused, match=f"problems_read = {number}"):
+            plan.seal(tmp_path / "run", judged, dataclasses.replace(CHOICE, problems_read=wrong), TARGET, TODAY)
+    said = dataclasses.replace(CHOICE, problems_read=number)
+    assert len(plan.seal(tmp_path / "run", judged, said, TARGET, TODAY)) == len(STRANGE)
+
+
+def test_a_plan_of_another_form_is_refused_with_the_version_that_made_it(sealed, monkeypatch):
+    monkeypatch.setattr(plan, "FORMAT", 1)
+    assert "0.1.0" in refused(sealed.folder, "format")
 
 
 def test_the_summary_says_what_how_many_where_and_until_when(sealed):
-    for said in ("set purge date", "12 of 16", "Invented University", "sandbox", "2026-11-21", "2026-12-06"):
+    for said in ("update user", "2026-11-01", "12 of 16", "Invented University", "sandbox", "2026-11-21", "2026-12-06"):
         assert said in sealed.summary()

@@ -28,7 +28,7 @@ def run(tmp_path):
     return plan.seal(tmp_path / "run", invented.people(*rows), wanted, TARGET, TODAY).folder
 
 
-def settle(folder, action=plan.SET_PURGE_DATE, **states):
+def settle(folder, action=plan.UPDATE, **states):
     with journal.open(folder) as book:
         for one, state in states.items():
             book.settle({"formula": "=1+1"}.get(one, one), action, "", "", state, f"said of {one} {EVIL}")
@@ -62,8 +62,8 @@ def test_restored_users_are_counted(run):
 
 
 @pytest.mark.parametrize(("action", "states"), [
-    (plan.SET_PURGE_DATE, {"stranger": CONFIRMED}), (plan.SET_PURGE_DATE, {"mine": SKIPPED}),
-    (plan.SET_PURGE_DATE, {"a": "what is this"}), (report.PURGE, {"stranger": report.GONE}),
+    (plan.UPDATE, {"stranger": CONFIRMED}), (plan.UPDATE, {"mine": SKIPPED}),
+    (plan.UPDATE, {"a": "what is this"}), (report.PURGE, {"stranger": report.GONE}),
     (report.PURGE, {"other": report.GONE}), (report.PURGE, {"d": report.GONE}), (report.PURGE, {"c": report.GONE}),
 ])
 def test_a_journal_that_does_not_fit_the_plan_is_not_reported(run, action, states):

@@ -160,7 +160,7 @@ def test_whatever_fails_a_date_is_put_back_once(practice, dated, hasty, do):
     done = by_state(dated, CONFIRMED)
     practice.faults({"method": "PUT", "path": "/users/", "nth": 2, "times": 2, "do": do})
     undo(practice, dated, done)
-    states_now = set(states(undone(dated)[0], restore.DATE_BACK).values())
+    states_now = set(states(undone(dated)[0], restore.BACK).values())
     assert states_now == ({CONFIRMED, FAILED} if do in ("error_before", "lie") else {CONFIRMED})
     undo(practice, dated, done)
     assert practice.everybody() == practice.before
@@ -201,7 +201,7 @@ def test_an_interrupted_undo_is_taken_up_again(practice, dated, when):
         undo(practice, dated, done, client=client)
     undo(practice, dated, done)
     assert practice.everybody() == practice.before
-    assert set(states(undone(dated)[0], restore.DATE_BACK).values()) == {CONFIRMED}
+    assert set(states(undone(dated)[0], restore.BACK).values()) == {CONFIRMED}
     assert len(practice.written()) == 2 * len(done)
 
 
@@ -297,6 +297,6 @@ def test_the_key_is_in_no_file_of_an_undo(practice, purged):
 def test_what_is_possible_only_reads(practice, purged):
     before, lines = files(purged.folder), practice.written()
     can = restore.possible(purged.folder)
-    assert set(can["undo"]) <= {restore.DATE_BACK, restore.USER_BACK} and len(can) == len(by_state(purged, CONFIRMED))
+    assert set(can["undo"]) <= {restore.BACK, restore.USER_BACK} and len(can) == len(by_state(purged, CONFIRMED))
     assert files(purged.folder) == before and practice.written() == lines
-    assert journal.read(purged.folder).states(restore.DATE_BACK) == {}
+    assert journal.read(purged.folder).states(restore.BACK) == {}
