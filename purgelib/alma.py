@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import email.utils
 import threading
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -47,9 +48,12 @@ class Alma:
         self.url, self.writing, self.floor, self.timeout = url.rstrip("/"), writing, floor, timeout
         self.calls, self.remaining, self._date, self._stop_file = 0, None, None, None
         self._authorization = Key(key)
-        self._local = threading.local()
+        self._local, self._counting = threading.local(), threading.Lock()
         self._limiter = _limiter(pace, pace_file) if pace else None
         self._general = None
+        # Set from another thread, it ends the run before the next call; see also ``stopping_at``.
+        self.stop = threading.Event()
+        self.waiting, self.waited = "", 0.0
 
     def __repr__(self):
         return f"<Alma at {self.url}, opened for {'writing' if self.writing else 'reading only'}>"
@@ -116,9 +120,16 @@ class Alma:
             total += sum(balance_of(fee) for fee in listed)
         return round(total, 2)
 
-    def put_user(self, primary_id, record):
-        """Replaces a user's record by this one (PUT is swap-all). Writes to Alma."""
-        return self._call("PUT", _user(primary_id), json=record)
+    def put_user(self, primary_id, record, override=""):
+        """Replaces a user's record by this one (PUT is swap-all); returns the record as Alma has it. Writes to Alma.
+
+        override: fields that Alma would keep for an External user because somebody set them by hand.
+        """
+        return self._call("PUT", _user(primary_id), json=record, **({"override": override} if override else {}))
+
+    def delete_user(self, primary_id):
+        """Deletes a user; nothing brings the user back. Writes to Alma."""
+        return self._call("DELETE", _user(primary_id))
 
     def post_user(self, record):
         """Creates a user. Writes to Alma."""
@@ -238,7 +249,9 @@ class Alma:
                                              auth=self._authorization, allow_redirects=False)
         except requests.RequestException as error:
             # "from None": the exception of the library holds the request, and the request the key.
-            raise NoAnswer(f"No answer from {self.url} to {method}: {type(error).__name__}.", method=method) from None
+            # A call that timed out may still be carried out; a connection that broke off will not.
+            raise NoAnswer(f"No answer from {self.url} to {method}: {type(error).__name__}.", method=method,
+                           timeout=isinstance(error, requests.Timeout)) from None
         self._note(answer)
         if answer.status_code == 204:
             return None
@@ -252,6 +265,8 @@ class Alma:
         raise error_of(method, answer)
 
     def _before(self):
+        if self.stop.is_set():
+            raise Stopped("Stopped before the next call. Run the step again to go on.")
         if self._stop_file and self._stop_file.exists():
             raise Stopped(f"{self._stop_file.name} lies in the run folder: stopped before the next call. "
                           "Delete the file and run the step again to go on.")
@@ -259,10 +274,14 @@ class Alma:
             raise QuotaSpent(f"Only {self.remaining:,} calls of this day are left; {self.floor:,} are left for others. "
                              "Go on tomorrow: the run resumes where it ended.", status=None, code="FLOOR")
         if self._limiter:
+            before = time.monotonic()
             self._limiter.try_acquire("alma", blocking=True)
+            with self._counting:
+                self.waited += time.monotonic() - before
 
     def _note(self, answer):
-        self.calls += 1
+        with self._counting:
+            self.calls += 1
         left = answer.headers.get("X-Exl-Api-Remaining", "")
         self.remaining = int(left) if left.isdigit() else self.remaining
         said = email.utils.parsedate_to_datetime(answer.headers["Date"]) if "Date" in answer.headers else None

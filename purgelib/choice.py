@@ -28,8 +28,8 @@ class Choice:
     ticks: (user group code, expiry year as text or "none") pairs. only: (one of FACETS, the values that may go) pairs;
     a facet that is not named narrows nothing. leave_out: reasons, as in ``Population.reasons``: whoever has one is left
     out. keep: (primary ID, reason) pairs. released: the same of those who were kept before, and are no longer: it is
-    only said, and chooses nobody. sets: (field, text) pairs that users get beside the purge date, see ``fields.FIELDS``.
-    not_before: the day before which nobody is handed to a purge. problems_read: how many problems of the exports a
+    only said, and chooses nobody. sets: (field, text) pairs that users get beside the purge date, of
+    ``fields.FIELDS``. not_before: the day before which nobody is handed to a purge. problems_read: how many problems of the exports a
     person says to have read.
     """
 
@@ -102,16 +102,9 @@ class Choice:
         for group, year in sorted(self.ticks):
             by_group.setdefault(group, []).append(year)
         said = {"title": self.title, "institution": self.institution}
-        if self.purge_date:
-            said["purge_date"] = self.purge_date
-        if self.not_before:
-            said["not_before"] = self.not_before
-        if self.problems_read:
-            said["problems_read"] = self.problems_read
-        if self.leave_out:
-            said["leave_out"] = sorted(self.leave_out)
-        if self.sets:
-            said["set"] = dict(self.sets)
+        more = {"purge_date": self.purge_date, "not_before": self.not_before, "problems_read": self.problems_read,
+                "leave_out": sorted(self.leave_out), "set": dict(self.sets)}
+        said |= {name: value for name, value in more.items() if value}
         said["policy"] = self.policy.to_dict()
         # An empty "tick = []" would be in the way of a person who adds a [[tick]] by hand.
         if by_group:
@@ -175,11 +168,11 @@ def from_toml(text, where="the choice"):
     if unknown := set(said) - KNOWN:
         raise BadChoice(f"{where} has {', '.join(sorted(unknown))}, which means nothing here; "
                         f"known are {', '.join(sorted(KNOWN))}.", where=where, value=sorted(unknown))
-    for name, kind in (("policy", dict), ("only", dict), ("set", dict), ("tick", list), ("keep", list), ("released", list),
-                       ("leave_out", list)):
+    for name, kind in (("policy", dict), ("only", dict), ("set", dict), ("tick", list), ("keep", list),
+                       ("released", list), ("leave_out", list)):
         if not isinstance(said.get(name, kind()), kind):
-            raise BadChoice(f"{where}: write [policy], [set] and [only] for a table, [[tick]] and [[keep]] for each entry, "
-                            f"leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
+            raise BadChoice(f"{where}: write [policy], [set] and [only] for a table, [[tick]] and [[keep]] for each "
+                            f"entry, leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
                             value=said[name])
     return Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
                   purge_date=_date(said, "purge_date", where), not_before=_date(said, "not_before", where),

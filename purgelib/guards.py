@@ -86,8 +86,8 @@ def purge_date_fits(policy, purge_date, not_before, today, data_date):
                       f"(notice_days) allows: take {first} or later.", purge_date=purge_date)
     wait = max(filter(None, (purge_date and purge_date + datetime.timedelta(days=CLEARLY_PAST_DAYS), first)))
     if policy.notice_days and (not_before is None or not_before < wait):
-        raise Refused(f"The policy gives {policy.notice_days} days of notice (notice_days), so the choice must say from "
-                      f"when on users may be purged: not_before = {wait} or later.", not_before=not_before)
+        raise Refused(f"The policy gives {policy.notice_days} days of notice (notice_days), so the choice must say "
+                      f"from when on users may be purged: not_before = {wait} or later.", not_before=not_before)
 
 
 def within_groups(policy, chosen, everybody, names):

@@ -88,6 +88,14 @@ class Journal:
             for primary_id, action, old, new, state, reason in rows:
                 self._put(primary_id, action, fields.as_text(old), fields.as_text(new), state, reason)
 
+    def forget(self, rows):
+        """Notes that writes did not happen, which is proven: the next try begins anew. rows: as for ``settle_all``."""
+        with self._written():
+            for primary_id, action, old, new, state, reason in rows:
+                self._put(primary_id, action, fields.as_text(old), fields.as_text(new), state, reason)
+                self._db.execute("update users set digest = null where primary_id = ? and action = ?",
+                                 (primary_id, action))
+
     def settle(self, primary_id, action, old, new, state, reason=""):
         """Notes how it came out for one user, see ``settle_all``."""
         self.settle_all([(primary_id, action, old, new, state, reason)])
@@ -154,7 +162,8 @@ class Journal:
                 yield
         except sqlite3.Error as error:
             raise Failed(f"The journal cannot be written ({error}): is the disk full? Nothing that it does not hold "
-                         "was sent to Alma. Make room, and run the step again to go on.", file=self._path.name) from None
+                         "was sent to Alma. Make room, and run the step again to go on.",
+                         file=self._path.name) from None
 
     def _there(self):
         """Another connection to the file: what it reads went through the file, and not only through our memory."""

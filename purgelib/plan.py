@@ -17,7 +17,6 @@ import pandas as pd
 
 from purgelib import copies, fields, guards, lists, planned
 from purgelib.errors import BadChoice, PlanRefused
-from purgelib.planned import FACTS
 from purgelib.population import STAYS
 from purgelib.rules import Policy
 

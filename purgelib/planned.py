@@ -51,7 +51,7 @@ def texts(column):
 
 
 def sets_of(choice, run):
-    """Returns what a choice sets, field -> text, in the order of ``fields.FIELDS``; {run} in a note is the run's name."""
+    """Returns what a choice sets, a dict of field -> text; {run} in a note stands for the run's name."""
     said = dict(choice.sets)
     if choice.purge_date:
         said["purge_date"] = str(choice.purge_date)
