@@ -34,12 +34,22 @@
     charts      pictures of a population (matplotlib)
     widgets     choosing with the mouse; yields a choice
     guards      what must be true before anything is written
+    fields      what of a user's record this tool can set, and whether it arrived
+    copies      full copies of records: compressed, encrypted to those who may read them
+    planned     the rows of a plan: whom, what is set and what was there, the facts as seen, all reasons
     plan        a frozen, hashed, saved list: whom, what, why, seen when
+    due         the runs whose personal data is due for removal
     answers     what Alma's answers mean: lists, amounts, and errors turned into ours
     keys        the API key: put into the header, shown to nobody
     alma        the only door to Alma: typed calls, pace, retries, errors
     analytics   exports straight from Analytics: reports fetched page by page, saved as files
+    runfile     the SQLite files of a run: one process at a time, whole, of this version
     journal     the run's SQLite file: intentions, results, full copies
+    looks       what rehearsals of a run saw, so that an interrupted one goes on
+    live        a planned user as Alma shows it now: compared with the plan, judged by every rule
+    parallel    many calls to Alma at once, and no more than needed
+    watching    how a run shows how it goes
+    carrying    users through look, judge, write, check: many at once, each to exactly one state
     update      carry out a plan user by user: look again, copy, intend, act, look, write down
     jobs        carry out a plan through a set and Alma's purge job; reconcile
     restore     undo: put back dates, re-create users; itself a plan

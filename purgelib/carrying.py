@@ -63,7 +63,7 @@ class Carrier:
         return self._phase([Task(row, CHECK, late=True) for row in rows])
 
     def read_back(self, rows):
-        """Looks at users who are confirmed once more; returns primary ID -> state, failed where Alma did not keep it."""
+        """Looks at confirmed users once more; returns primary ID -> state, failed where Alma did not keep it."""
         return self._phase([Task(row, CHECK, confirmed=True) for row in rows])
 
     def _phase(self, tasks):
@@ -99,8 +99,8 @@ class Carrier:
 
     def _look_for_files(self):
         if self._stop_file.exists():
-            self._finish(Stopped("STOP lies in the run folder: stopped before the next call. Delete the file and run the "
-                                 "step again to go on."))
+            self._finish(Stopped("STOP lies in the run folder: stopped before the next call. Delete the file and run "
+                                 "the step again to go on."))
         self._watch.waiting("paused" if self._pause_file.exists() else self._alma.waiting)
 
     def _paused(self):
@@ -227,8 +227,8 @@ class Carrier:
         bad = sum(one in (FAILED, UNKNOWN) for one in told)
         row = list(self._recent)[-IN_A_ROW:]
         if row.count(FAILED) + row.count(UNKNOWN) == IN_A_ROW or len(told) == LAST and bad > SHARE * LAST:
-            self._finish(CanaryFailed(f"{bad} of the last {len(told)} users did not come out as planned; the others were "
-                                      "not touched. Look at the reasons before you call again.", outcomes=bad))
+            self._finish(CanaryFailed(f"{bad} of the last {len(told)} users did not come out as planned; the others "
+                                      "were not touched. Look at the reasons before you call again.", outcomes=bad))
 
 
 class _Interrupts:

@@ -29,8 +29,8 @@ class Choice:
     a facet that is not named narrows nothing. leave_out: reasons, as in ``Population.reasons``: whoever has one is left
     out. keep: (primary ID, reason) pairs. released: the same of those who were kept before, and are no longer: it is
     only said, and chooses nobody. sets: (field, text) pairs that users get beside the purge date, of
-    ``fields.FIELDS``. not_before: the day before which nobody is handed to a purge. problems_read: how many problems of the exports a
-    person says to have read.
+    ``fields.FIELDS``. not_before: the day before which nobody is handed to a purge. problems_read: how many problems
+    of the exports a person says to have read.
     """
 
     title: str = "untitled"

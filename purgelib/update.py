@@ -114,8 +114,8 @@ def _canary(number, carrier, todo):
 def _all_well(states, first):
     bad = [one for one, state in states.items() if state not in (CONFIRMED, SKIPPED)]
     if bad:
-        raise CanaryFailed(f"{len(bad)} of the first {len(first)} users did not come out as planned; the others were not "
-                           "touched. Look at the reasons in the journal before you call again.", outcomes=bad)
+        raise CanaryFailed(f"{len(bad)} of the first {len(first)} users did not come out as planned; the others were "
+                           "not touched. Look at the reasons in the journal before you call again.", outcomes=bad)
 
 
 def _proof(number, carrier, rows):
@@ -126,8 +126,8 @@ def _proof(number, carrier, rows):
         states |= carrier.read_back(others)
     untrue = [one for one, state in states.items() if state != CONFIRMED]
     if untrue:
-        raise Untrue(f"Alma said yes, but a fresh look does not show it, for {len(untrue):,} of {len(states):,} users who "
-                     "were looked at again. They are failed now, with the reason; call again to try them again.",
+        raise Untrue(f"Alma said yes, but a fresh look does not show it, for {len(untrue):,} of {len(states):,} users "
+                     "who were looked at again. They are failed now, with the reason; call again to try them again.",
                      outcomes=untrue)
 
 

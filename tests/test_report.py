@@ -56,7 +56,7 @@ def test_the_counts_are_those_of_the_journal_and_add_up(run):
 def test_restored_users_are_counted(run):
     everything(run)
     (run / "restore-1").mkdir()
-    settle(run / "restore-1", "restore purge date", b=CONFIRMED, a=SKIPPED)
+    settle(run / "restore-1", "put back", b=CONFIRMED, a=SKIPPED)
     settle(run / "restore-1", "re-create user", a=CONFIRMED)
     assert (report.count(run).dates_put_back, report.count(run).users_recreated) == (1, 1)
 
