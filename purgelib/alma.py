@@ -53,7 +53,7 @@ class Alma:
         self._general = None
         # Set from another thread, it ends the run before the next call; see also ``stopping_at``.
         self.stop = threading.Event()
-        self.waiting, self.waited = "", 0.0
+        self.waiting, self.waited, self._under_way = "", 0.0, 0
 
     def __repr__(self):
         return f"<Alma at {self.url}, opened for {'writing' if self.writing else 'reading only'}>"
@@ -249,9 +249,12 @@ class Alma:
                                              auth=self._authorization, allow_redirects=False)
         except requests.RequestException as error:
             # "from None": the exception of the library holds the request, and the request the key.
-            # A call that timed out may still be carried out; a connection that broke off will not.
+            # A call that was sent and timed out may still be carried out; a connection that broke off will not.
             raise NoAnswer(f"No answer from {self.url} to {method}: {type(error).__name__}.", method=method,
-                           timeout=isinstance(error, requests.Timeout)) from None
+                           timeout=isinstance(error, requests.ReadTimeout)) from None
+        finally:
+            with self._counting:
+                self._under_way -= 1
         self._note(answer)
         if answer.status_code == 204:
             return None
@@ -270,14 +273,18 @@ class Alma:
         if self._stop_file and self._stop_file.exists():
             raise Stopped(f"{self._stop_file.name} lies in the run folder: stopped before the next call. "
                           "Delete the file and run the step again to go on.")
-        if self.remaining is not None and self.remaining <= self.floor:
-            raise QuotaSpent(f"Only {self.remaining:,} calls of this day are left; {self.floor:,} are left for others. "
-                             "Go on tomorrow: the run resumes where it ended.", status=None, code="FLOOR")
         if self._limiter:
             before = time.monotonic()
             self._limiter.try_acquire("alma", blocking=True)
             with self._counting:
                 self.waited += time.monotonic() - before
+        with self._counting:
+            # Those under way have not been counted by Alma yet.
+            short = self.remaining is not None and self.remaining - self._under_way <= self.floor
+            self._under_way += not short
+        if short:
+            raise QuotaSpent(f"Only {self.remaining:,} calls of this day are left; {self.floor:,} are left for others. "
+                             "Go on tomorrow: the run resumes where it ended.", status=None, code="FLOOR")
 
     def _note(self, answer):
         with self._counting:

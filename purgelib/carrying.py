@@ -21,7 +21,7 @@ BATCH = 32  # users judged at once; fewer when nobody else is on the way
 PATIENCE = 0.05  # seconds that the first of a batch waits for the others
 TRIES = 3
 IN_A_ROW = 5  # so many users in a row who fail end the run
-LAST, SHARE = 200, 0.1  # and so does this share of the last so many
+LAST, SHARE = 200, 0.15  # and so does this share of the last so many tries
 # Errors that say nothing about one user, but end the run for all.
 FOR_ALL = (KeyRefused, QuotaSpent, TooFast, Stopped)
 
@@ -56,7 +56,7 @@ class Carrier:
 
     def carry(self, rows):
         """Takes these rows of the plan through all steps; returns primary ID -> state of those who came to an end."""
-        return self._phase([Task(row) for row in rows])
+        return self._phase([Task(row) for row in rows], bad=(FAILED, UNKNOWN))
 
     def settle_questions(self, rows):
         """Asks Alma what became of writes whose answer is not known; returns primary ID -> state."""
@@ -66,9 +66,11 @@ class Carrier:
         """Looks at confirmed users once more; returns primary ID -> state, failed where Alma did not keep it."""
         return self._phase([Task(row, CHECK, confirmed=True) for row in rows])
 
-    def _phase(self, tasks):
+    def _phase(self, tasks, bad=(UNKNOWN,)):
+        """bad: the states of which several in a row end the run; a look that finds nothing done is none of them."""
         self._todo.extend(tasks)
-        self.outcomes = {}
+        self.outcomes, self._bad = {}, bad
+        self._recent.clear()
         with Calls(self._alma) as calls, self._interruptible():
             while (self._todo and not self._end) or calls.in_flight or self._looked:
                 self._hand_out(calls)
@@ -191,6 +193,8 @@ class Carrier:
             return []
         if task.record is not None and task.tries < TRIES and not self._end:
             self._book.forget([self._line(task, FAILED, reason)])
+            self._recent.append((task.row.primary_id, FAILED))
+            self._enough_of_it()
             self._todo.append(Task(task.row, LOOK, tries=task.tries + 1))
             return []
         return [(task, state, reason, written)]
@@ -214,7 +218,7 @@ class Carrier:
         for task, state, _, _ in settled:
             self.outcomes[task.row.primary_id] = state
             self._watch.seen(state)
-            self._recent.append(state)
+            self._recent.append((task.row.primary_id, state))
         self._enough_of_it()
 
     def _line(self, task, state, reason):
@@ -223,12 +227,13 @@ class Carrier:
 
     def _enough_of_it(self):
         """Several failures in a row, or many of the last ones: whatever it is, the others are spared."""
-        told = [one for one in self._recent if one not in (SKIPPED, WOULD)]
-        bad = sum(one in (FAILED, UNKNOWN) for one in told)
-        row = list(self._recent)[-IN_A_ROW:]
-        if row.count(FAILED) + row.count(UNKNOWN) == IN_A_ROW or len(told) == LAST and bad > SHARE * LAST:
-            self._finish(CanaryFailed(f"{bad} of the last {len(told)} users did not come out as planned; the others "
-                                      "were not touched. Look at the reasons before you call again.", outcomes=bad))
+        told = [pair for pair in self._recent if pair[1] not in (SKIPPED, WOULD)]
+        bad, row = ([one for one, state in some if state in self._bad]
+                    for some in (told, list(self._recent)[-IN_A_ROW:]))
+        if len(row) == IN_A_ROW or len(told) == LAST and len(bad) > SHARE * LAST:
+            self._finish(CanaryFailed(f"{len(bad)} of the last {len(told)} tries did not come out as planned; the others "
+                                      "were not touched. Look at the reasons before you call again.",
+                                      outcomes=sorted({*bad})))
 
 
 class _Interrupts:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyrage
 
 from purgelib import fields
-from purgelib.errors import BadChoice, CopyFailed, Refused
+from purgelib.errors import BadChoice, CopyFailed, Failed, Refused
 
 LOCKED = b"age-encryption.org/"
 SECRET = "AGE-SECRET-KEY-"
@@ -46,15 +46,19 @@ class Vault:
 
 
 def _recipient(text):
+    if str(text).strip().upper().startswith(SECRET):
+        # Not quoted: it would end up in a notebook.
+        raise BadChoice("This is the secret line of an age key, which belongs into a key file and nowhere else: name "
+                        "its public line (age1...) instead, and make a new key if others may have seen this one.")
     try:
         return pyrage.x25519.Recipient.from_str(text)
-    except pyrage.RecipientError:
+    except (pyrage.RecipientError, TypeError):
         raise BadChoice(f"{text!r} is not the public line of an age key (age1...).", value=text) from None
 
 
 def _text(record):
     try:
-        return json.dumps(record, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
+        return json.dumps(record, sort_keys=True, allow_nan=False).encode()
     except (TypeError, ValueError):
         raise CopyFailed("A record holds what no copy can hold; nothing was written to this user.",
                          primary_id=record.get("primary_id")) from None
@@ -71,14 +75,20 @@ def opened(blob, keys=()):
         if not keys:
             raise CopyFailed("The copies of this run are encrypted: name the key file, and its passphrase if "
                              "it has one.")
-        try:
-            blob = pyrage.decrypt(bytes(blob), list(keys))
-        except pyrage.DecryptError:
-            raise CopyFailed("A copy cannot be opened: this is not the key that it was encrypted to, or the copy is "
-                             "damaged.") from None
+        blob = _decrypted(bytes(blob), list(keys))
     try:
         return json.loads(zlib.decompress(blob))
     except (zlib.error, TypeError, ValueError):
+        raise CopyFailed("A copy in the journal is damaged; it cannot be used to restore a user.") from None
+
+
+def _decrypted(blob, keys):
+    try:
+        return pyrage.decrypt(blob, keys)
+    except pyrage.DecryptError as error:
+        if "matching" in str(error):
+            raise CopyFailed("A copy cannot be opened with this key: it was encrypted to another one. The plan names "
+                             "the public line of the right one (copies_to).") from None
         raise CopyFailed("A copy in the journal is damaged; it cannot be used to restore a user.") from None
 
 
@@ -86,10 +96,13 @@ def identities(key_file, passphrase=""):
     """Reads an age key file, plain or locked by a passphrase; returns its keys. Only reads."""
     path = Path(key_file)
     try:
-        data, mode = path.read_bytes(), path.stat().st_mode
-    except OSError:
+        with path.open("rb") as file:
+            mode, data = os.fstat(file.fileno()).st_mode, file.read()
+    except FileNotFoundError:
         raise Refused(f"There is no key file {path.name}: the copies of records open with the key that the policy's "
                       "copies_to was made from.", file=path.name) from None
+    except OSError as error:
+        raise Refused(f"The key file {path.name} cannot be read: {error.strerror}.", file=path.name) from None
     # On Windows the mode says nothing about others.
     if os.name == "posix" and mode & 0o077:
         raise Refused(f"The key file {path.name} can be read by others: chmod 600 it first.", file=path.name)
@@ -108,7 +121,7 @@ def _unlocked(data, passphrase, name):
 
 
 def _keys_in(data, name):
-    lines = [line.strip() for line in data.decode("utf-8", errors="replace").splitlines()]
+    lines = [line.strip() for line in data.decode("utf-8-sig", errors="replace").splitlines()]
     try:
         keys = [pyrage.x25519.Identity.from_str(line) for line in lines if line.startswith(SECRET)]
     except pyrage.IdentityError:
@@ -127,17 +140,31 @@ def new_key(key_file, passphrase=""):
     path, key = Path(key_file), pyrage.x25519.Identity.generate()
     text = f"# public: {key.to_public()}\n{key}\n".encode()
     data = pyrage.passphrase.encrypt(text, passphrase) if passphrase else text
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        _written(path, data)
     except FileExistsError:
         raise Refused(f"{path.name} is there already; a key file is never replaced, as copies may need it.",
                       file=path.name) from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
+    except OSError as error:
+        raise Failed(f"The key file {path.name} cannot be written: {error.strerror}.", file=path.name) from None
     return str(key.to_public())
+
+
+def _written(path, data):
+    """On the disk, whole, before anything is encrypted to it; or not there at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            path.unlink()
+            raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
 
 def key_here(key_file):

@@ -6,6 +6,7 @@ texts such as 2026-11-01 all the way: no time zone can move them. Field names ar
 
 import datetime
 import json
+import unicodedata
 
 from purgelib.errors import BadChoice
 
@@ -15,7 +16,7 @@ STATUSES = ("ACTIVE", "INACTIVE")
 NOTE_TYPE = {"value": "OTHER"}
 # What Alma works out anew, or gives out in other words than it takes in.
 ALMAS_OWN = frozenset({"full_name", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link"})
-# What Alma adds to an entry of a list when it takes it in.
+# What Alma adds to a note or a block when it takes it in.
 _ADDED = ("created_by", "created_date")
 LONGEST_NOTE = 2000
 
@@ -28,6 +29,8 @@ def checked(changes):
     for name, said in changes.items():
         if not isinstance(said, str) or not said.strip():
             raise BadChoice(f"{name} = {said!r} must be a text in quotes.", value=said)
+        if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in said if name != "note" or sign not in "\n\t"):
+            raise BadChoice(f"{name} = {said!r} holds signs that nobody can see and Alma does not take.", value=said)
         if name in DATES and not _is_day(said):
             raise BadChoice(f"{name} = {said!r} must be a day such as 2026-10-31.", value=said)
         if name == "status" and said not in STATUSES:
@@ -54,7 +57,8 @@ def _held(record, name):
         return ""
     if name in DATES:
         return str(record.get(name) or "")[:10]
-    return str((record.get(name) or {}).get("value") or "")
+    value = record.get(name)
+    return str((value.get("value") if isinstance(value, dict) else value) or "")
 
 
 def has(record, changes):
@@ -109,31 +113,37 @@ def differences(sent, returned, changes):
     The first: ours that did not arrive. The second: others that are not as they were sent.
     """
     missing = sorted(name for name, said in changes.items() if _missing(returned, name, said))
-    ours = {*changes, "user_note"} if "note" in changes else {*changes}
-    others = sorted(name for name in {*sent, *returned} - ALMAS_OWN - ours
-                    if _plain(sent.get(name)) != _plain(returned.get(name)))
-    if "note" in changes and "note" not in missing and not _same_notes(sent, returned):
-        others.append("user_note")
+    if "note" in missing:
+        sent = without_note(sent, changes["note"])
+    others = sorted(name for name in {*sent, *returned} - ALMAS_OWN - {*changes}
+                    if sent.get(name) != returned.get(name) and _text(sent.get(name)) != _text(returned.get(name)))
     return missing, others
 
 
-def _same_notes(sent, returned):
-    """Alma fills in a new note's author and the words for its type; the older notes must be as they were."""
-    one, other = (sorted((str(note.get("note_text")), str((note.get("note_type") or {}).get("value")))
-                         for note in record.get("user_note") or []) for record in (sent, returned))
-    return one == other
+def rest(record, changes):
+    """Returns the parts of a record that a write of these changes must leave alone, as one canonical text."""
+    if "note" in changes:
+        record = without_note(record, changes["note"])
+    return _text({name: value for name, value in record.items() if name not in ALMAS_OWN and name not in changes})
+
+
+def _text(value):
+    return json.dumps(_plain(value), sort_keys=True)
 
 
 def _plain(value):
-    """An empty list, an empty text and nothing at all are the same to Alma, which leaves them out as it likes."""
-    return None if value in ("", [], {}) else value
+    """The same for what means the same to Alma, whose answers are not always in the words of what was sent.
 
-
-def rest(record, names):
-    """Returns the parts of a record that a write of these fields must leave alone, as one canonical text."""
-    ours = {"user_note" if name == "note" else name for name in names}
-    rest = {name: _plain(value) for name, value in record.items() if name not in ALMAS_OWN and name not in ours}
-    return json.dumps({k: v for k, v in rest.items() if v is not None}, sort_keys=True, ensure_ascii=False)
+    Nothing, an empty text and an empty list are one; a list has no order; a code is its value, whatever its words;
+    and who wrote a note or block, and when, is filled in by Alma.
+    """
+    if isinstance(value, dict):
+        told = {name: _plain(one) for name, one in value.items()
+                if name not in _ADDED and not (name == "desc" and "value" in value)}
+        return {name: one for name, one in told.items() if one is not None} or None
+    if isinstance(value, list):
+        return sorted(map(_plain, value), key=lambda one: json.dumps(one, sort_keys=True)) or None
+    return None if value == "" else value
 
 
 def words(changes):
@@ -145,7 +155,7 @@ def words(changes):
 
 def as_text(changes):
     """Returns the changes as a text that ``from_text`` reads; nothing is an empty text."""
-    return json.dumps(changes, ensure_ascii=False) if changes else ""
+    return json.dumps(changes) if changes else ""
 
 
 def from_text(text):

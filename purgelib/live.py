@@ -93,6 +93,6 @@ def _changed_since(planned_row, row, sealed):
 
 
 def _text(value):
-    if isinstance(value, str):
-        return value
-    return "" if pd.isna(value) else value.strftime("%Y-%m-%d")
+    if isinstance(value, pd.Timestamp):
+        return value.strftime("%Y-%m-%d")
+    return value if isinstance(value, str) else "" if value is None or value is pd.NaT or value != value else str(value)

@@ -106,8 +106,8 @@ def _canary(number, carrier, todo):
         states = carrier.carry(some)
         first += [row for row in some if states.get(row.primary_id) != SKIPPED]
         _all_well(states, first)
-    kept = carrier.read_back(first)
-    _all_well(kept, first)
+    # As strictly as after a write without an answer: every other field must be as it was.
+    _all_well(carrier.settle_questions(first), first)
     return todo
 
 
@@ -225,12 +225,12 @@ class Setting(Rehearsing):
 
     def kept(self, row, found):
         """Looks at a user who is confirmed: is it there, as Alma said? State, reason, whether anything was written."""
-        if found is not None and fields.has(found, self._wanted(row)):
-            return CONFIRMED, "read back", True
         if found is None:
             return FAILED, "gone from Alma since it was set", True
-        return self.checked(row, None, found)[:1] + ("Alma said yes, but a fresh look does not show it",
-                                                    self.checked(row, None, found)[2])
+        if fields.has(found, self._wanted(row)):
+            return CONFIRMED, "read back", True
+        _, reason, written = self.checked(row, None, found)
+        return FAILED, f"Alma said yes, but a fresh look does not show it: {reason}", written
 
     def knows(self, error):
         """Says whether an error is about this user, or Alma; any other is our own fault."""
