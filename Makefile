@@ -14,7 +14,7 @@ help:
 	@echo "make test        all tests;  make test-long: the long proofs as well"
 	@echo "make bench       what is measured"
 	@echo "make notebooks   run all notebooks on a fresh sandbox and keep their outputs"
-	@echo "make sample      write the invented exports of data/sample anew"
+	@echo "make sample      write the invented exports of data/sample and data/sample-earlier anew"
 	@echo "make lock        pin the dependencies anew (requirements.lock, environment.yml)"
 	@echo "make clean       stop the sandboxes and forget them; runs are kept"
 
@@ -58,7 +58,7 @@ notebooks: env
 	$(PY) tests/record_notebooks.py
 
 sample: env
-	$(PY) -m purgelib.sandbox --folder data/sandbox/sample --write-exports data/sample
+	$(PY) -m purgelib.sandbox --write-exports data/sample --write-earlier data/sample-earlier
 
 bench: env
 	$(PY) benchmarks/reading.py

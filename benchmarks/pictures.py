@@ -7,6 +7,7 @@ The ratio is to counting user group, year of expiry and verdict of every user on
 what a picture would have to do first, without the cubes of the population.
 """
 
+import datetime
 import sys
 import time
 import types
@@ -14,7 +15,7 @@ import types
 import numpy as np
 import pandas as pd
 
-from purgelib import changes, charts, oddities, population, rules, users
+from purgelib import changes, charts, oddities, population, rules, sources, users
 
 POLICY = rules.Policy(protected_groups=("G03",))
 LIMIT = 0.5  # seconds that a picture may take
@@ -47,7 +48,9 @@ def invented(count, groups, seed=31):
         "requests": pd.array(same.astype("int32"), dtype="Int32"), "fees": pd.array(same * 1.0, dtype="Float64"),
         "other_roles": pd.array(same == 1, dtype="boolean"), "id_problem": category(same, [""]),
         "doubt": category(same, [""])})
-    return types.SimpleNamespace(users=table, data_date="2026-11-21", inputs=(), problems=None)
+    files = tuple(sources.Source(f"{kind}_2026-11-21.csv", kind, count, 0, datetime.date(2026, 11, 21), "", "")
+                  for kind in ("users", "fees", "loans", "requests"))
+    return types.SimpleNamespace(users=table, data_date="2026-11-21", inputs=files, problems=None)
 
 
 def seconds(act, times=3):
@@ -77,7 +80,8 @@ def measure(count, groups):
     later = population.judge(invented(count, groups, seed=32), POLICY)
     change = changes.between(people, later)
     draws = {one.__name__: (one, people) for one in (charts.groups, charts.expiry, charts.months, charts.heatmap,
-                                                     charts.funnel, charts.longer, charts.purge_dates, charts.age)}
+                                                     charts.funnel, charts.longer, charts.purge_dates)}
+    draws["age"] = (lambda one: charts.age(one, "2026-11-22"), people)
     draws["heatmap, may go"] = (lambda one: charts.heatmap(one, "may go"), people)
     draws["changes"] = (charts.changes, change)
     for name, (draw, what) in draws.items():

@@ -24,15 +24,17 @@
     cube        how many users there are of every combination of facets, counted once
     expiries    how many users expire on each day, and how their purge date stands to it
     population  everybody, with verdict and all reasons; counts by any facets
+    meant       whom a choice meant on the day when it was saved
     choice      what staff picked, as text (TOML) that runs again without a widget
     reviewbook  how the workbook for colleagues looks: a sheet per user group, two columns to fill in
     returned    a review as it came back: each row compared with what was sent; unknown keeps
     review      the review: those chosen as a workbook for colleagues, and back with those whom they keep
+    bounds      how many users may be wrong all the same, after some were looked at
     samples     some users of each ticked subset, drawn by seed, to look at in Alma; the answers, and what they mean
     oddities    what is odd among the users: a short list to look at before anything is decided
     changes     what changed between two exports, or since a plan: who came, who went, who moved
-    charts      pictures of a population (matplotlib)
-    widgets     choosing with the mouse; yields a choice
+    charts      pictures of a population and of what changed (matplotlib)
+    widgets     choosing by mouse or keyboard; yields a choice
     guards      what must be true before anything is written
     fields      what of a user's record this tool can set, and whether it arrived
     copies      full copies of records: compressed, encrypted to those who may read them

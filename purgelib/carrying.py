@@ -17,8 +17,9 @@ from purgelib.journal import FAILED, SKIPPED, UNKNOWN, WOULD
 from purgelib.parallel import Calls
 
 LOOK, WRITE, CHECK = "look", "write", "check"
-BATCH = 32  # users judged at once; fewer when nobody else is on the way
-PATIENCE = 0.05  # seconds that the first of a batch waits for the others
+BATCH = 64  # users judged at once; fewer when nobody else is on the way
+PATIENCE = 0.12  # seconds that the first of a batch waits for the others
+OFTEN = 0.05  # seconds between two looks for the files STOP and PAUSE
 TRIES = 3
 IN_A_ROW = 5  # so many users in a row who fail end the run
 LAST, SHARE = 200, 0.15  # and so does this share of the last so many tries
@@ -51,6 +52,7 @@ class Carrier:
         self._act, self._alma, self._book, self._watch = act, alma, book, watch
         self._stop_file, self._pause_file = Path(folder) / "STOP", Path(folder) / "PAUSE"
         self._todo, self._looked, self._late = collections.deque(), [], []
+        self._settled, self._pause, self._watched = [], False, 0.0
         self._since, self._end, self._recent = 0.0, None, collections.deque(maxlen=LAST)
         self.outcomes = {}
 
@@ -72,11 +74,14 @@ class Carrier:
         self.outcomes, self._bad = {}, bad
         self._recent.clear()
         with Calls(self._alma) as calls, self._interruptible():
-            while (self._todo and not self._end) or calls.in_flight or self._looked:
-                self._hand_out(calls)
-                self._take_back(calls, calls.ended(PATIENCE))
-                if not calls.in_flight and not self._todo:
-                    self._ask_the_late_again()
+            try:
+                while (self._todo and not self._end) or calls.in_flight or self._looked:
+                    self._hand_out(calls)
+                    self._take_back(calls, calls.ended(OFTEN))
+                    if not calls.in_flight and not self._todo:
+                        self._ask_the_late_again()
+            finally:
+                self._write_down()
         self._todo.clear()
         if self._end:
             raise self._end
@@ -86,7 +91,7 @@ class Carrier:
 
     def _hand_out(self, calls):
         self._look_for_files()
-        if self._end or self._paused():
+        if self._end or self._pause:
             return
         while self._todo and calls.free > 0 and len(self._looked) < 2 * BATCH:
             self._start(calls, self._todo.popleft())
@@ -100,13 +105,13 @@ class Carrier:
             calls.start(task, self._act.look, task.row)
 
     def _look_for_files(self):
+        if time.monotonic() - self._watched < OFTEN:
+            return
+        self._watched, self._pause = time.monotonic(), self._pause_file.exists()
         if self._stop_file.exists():
             self._finish(Stopped("STOP lies in the run folder: stopped before the next call. Delete the file and run "
                                  "the step again to go on."))
-        self._watch.waiting("paused" if self._pause_file.exists() else self._alma.waiting)
-
-    def _paused(self):
-        return self._pause_file.exists()
+        self._watch.waiting("paused" if self._pause else self._alma.waiting)
 
     def _finish(self, error):
         """Nothing new is begun from here on; what is in flight is waited for and written down."""
@@ -124,13 +129,16 @@ class Carrier:
         by_step = {step: [pair for pair in ended if pair[0].step == step] for step in (LOOK, WRITE, CHECK)}
         for task, said in by_step[LOOK]:
             self._took(task, said)
-        settled = [one for task, said in by_step[WRITE] for one in self._after_write(task, said)]
-        settled += [one for task, said in by_step[CHECK] for one in self._after_check(task, said)]
-        self._settle(settled)
+        for task, said in by_step[WRITE]:
+            self._settle(self._after_write(task, said))
+        for task, said in by_step[CHECK]:
+            self._settle(self._after_check(task, said))
         waited = time.monotonic() - self._since
         enough = len(self._looked) >= BATCH or waited > PATIENCE or not calls.in_flight
-        if self._looked and enough and (self._end or not self._paused()):
+        if self._looked and enough and (self._end or not self._pause):
             self._judge(calls)
+        if len(self._settled) >= BATCH or not calls.in_flight:
+            self._write_down()
 
     def _took(self, task, said):
         if isinstance(said, FOR_ALL):
@@ -150,6 +158,7 @@ class Carrier:
         ready = [task for (task, look), verdict in zip(batch, decided, strict=True) if verdict is None
                  for task in [dataclasses.replace(task, step=WRITE, record=look.record)]]
         self._settle([(task, *verdict) for (task, _), verdict in zip(batch, decided, strict=True) if verdict])
+        self._write_down()
         if ready:
             self._book.intend([self._act.intention(task.row, task.record) for task in ready])
             self._book.sent([task.row.primary_id for task in ready], self._act.action)
@@ -208,18 +217,25 @@ class Carrier:
         self._todo.extend(dataclasses.replace(task, late=False, record=None) for task in late)
 
     def _settle(self, settled):
-        """Writes down how it came out; settled: task, state, reason, and whether anything may have been written."""
+        """Takes down how it came out: task, state, reason, and whether anything may have been written.
+
+        The journal hears of several at once, a moment later; until then *sent* stands there, which asks Alma.
+        """
+        self._settled += settled
+        for task, state, _, _ in settled:
+            self.outcomes[task.row.primary_id] = state
+            self._watch.seen(state)
+            self._recent.append((task.row.primary_id, state))
+        self._enough_of_it()
+
+    def _write_down(self):
+        settled, self._settled = self._settled, []
         if not settled:
             return
         self._book.settle_all([self._line(task, state, reason) for task, state, reason, written in settled
                                if state != FAILED or written])
         self._book.forget([self._line(task, state, reason) for task, state, reason, written in settled
                            if state == FAILED and not written])
-        for task, state, _, _ in settled:
-            self.outcomes[task.row.primary_id] = state
-            self._watch.seen(state)
-            self._recent.append((task.row.primary_id, state))
-        self._enough_of_it()
 
     def _line(self, task, state, reason):
         old, new = self._act.changes(task.row)
@@ -231,8 +247,8 @@ class Carrier:
         bad, row = ([one for one, state in some if state in self._bad]
                     for some in (told, list(self._recent)[-IN_A_ROW:]))
         if len(row) == IN_A_ROW or len(told) == LAST and len(bad) > SHARE * LAST:
-            self._finish(CanaryFailed(f"{len(bad)} of the last {len(told)} tries did not come out as planned; the others "
-                                      "were not touched. Look at the reasons before you call again.",
+            self._finish(CanaryFailed(f"{len(bad)} of the last {len(told)} tries did not come out as planned; the "
+                                      "others were not touched. Look at the reasons before you call again.",
                                       outcomes=sorted({*bad})))
 
 

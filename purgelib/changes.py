@@ -13,11 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from purgelib import exports, lists, plan
-from purgelib.population import judge, STAYS
+from purgelib.errors import BadChoice
+from purgelib.population import judge, Population, STAYS
 from purgelib.users import key_of
 
 PLANNED, NOT_PLANNED, NOBODY = "planned", "not planned", "not there"
 CAME, WENT = "came", "went"
+MOVED = ["primary_id", "user_group after", "verdict before", "verdict after", "reason before", "reason after"]
+FEW = 0.1  # of the smaller one: with fewer users in both, they are hardly two days of one institution
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -27,6 +30,7 @@ class Changes:
     before, after: frames with a row per user: primary_id, user_group (its code), verdict, reason, expiry_date,
     purge_date. at: per user after, the place of the same user before, or -1. stayed: per user before, whether the
     user is there after. dates_known: per user before, whether the dates are known. said: of what days these are.
+    lacking: kinds of exports that only one of the two has.
     """
 
     before: pd.DataFrame
@@ -36,6 +40,7 @@ class Changes:
     dates_known: np.ndarray
     names: dict
     said: tuple[str, str]
+    lacking: tuple[str, ...] = ()
 
     @functools.cached_property
     def changed(self):
@@ -110,8 +115,9 @@ class Changes:
         return pd.DataFrame(made)
 
     def moved(self):
-        """Returns the single users who are there both times with another verdict, with reasons before and after."""
-        return self.users[self.users["change"].astype("str").str.contains("verdict")].reset_index(drop=True)
+        """Returns the single users who are there both times with another verdict: a frame of MOVED."""
+        moved = self.users["change"].astype("str").str.contains("verdict")
+        return self.users.loc[moved, MOVED].reset_index(drop=True)
 
     def first_sentence(self):
         """Says in one sentence how many came and went."""
@@ -129,6 +135,10 @@ class Changes:
         said += [f"Of those who came: {_told(came)}."] if came else []
         facts = [f"{int(self.changed[name].sum()):,} have another {what}" for name, what in
                  (("user_group", "user group"), ("expiry_date", "expiry date"), ("purge_date", "purge date"))]
+        said += [f"Only one of the two has exports of {', '.join(self.lacking)}: verdicts differ by that alone, too."
+                 ] if self.lacking else []
+        few = (self.at >= 0).sum() < FEW * min(len(self.before), len(self.after))
+        said += ["Hardly anybody is there both times: is one of the two of another institution?"] if few else []
         return [*said, f"Of those there both times: {', '.join(facts)}."]
 
     def summary(self):
@@ -148,14 +158,21 @@ def between(before, after):
     before: a population, or a run folder whose plan says who was planned. after: a population. What the plan does not
     say (the dates of those not planned) is not compared.
     """
+    if not isinstance(after, Population) or not isinstance(before, str | Path | Population):
+        raise BadChoice("Two populations can be compared, or the folder of a run with a plan and a population: "
+                        "changes.between(before, after). For a folder of exports take changes.since(folder, after).",
+                        where="before", value=type(before).__name__)
+    lacking = ()
     if isinstance(before, str | Path):
         (old, keys, known, said), names = _planned(Path(before)), {}
     else:
+        lacking = tuple(sorted(_kinds(before) ^ _kinds(after)))
         old, keys, known, said = *_judged(before), f"As of {before.as_of:%d %B %Y}"
         names = before.group_names
     new, new_keys, _ = _judged(after)
     at, stayed = _matched(keys, new_keys)
-    return Changes(old, new, at, stayed, known, names | after.group_names, (said, f"As of {after.as_of:%d %B %Y}"))
+    return Changes(old, new, at, stayed, known, names | after.group_names, (said, f"As of {after.as_of:%d %B %Y}"),
+                   lacking)
 
 
 def since(where, after):
@@ -166,9 +183,17 @@ def since(where, after):
     """
     if not where:
         return between(after, after)
+    if not isinstance(where, str | Path) or not Path(where).is_dir():
+        raise BadChoice(f"{str(where)!r} is no folder: name one with earlier exports, or that of an earlier run. An "
+                        "empty text compares with nothing.", where="before", value=str(where))
     if (Path(where) / "plan.json").exists():
         return between(where, after)
     return between(judge(exports.read(where, strict=False), after.policy), after)
+
+
+def _kinds(population):
+    """Of which kinds the exports were; users apart, as they are always there."""
+    return {kind for source in population.inputs for kind in source.kind.split(", ")} - {"users", "ignored", "headings"}
 
 
 def _judged(population):

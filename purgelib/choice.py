@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import tomlkit
 
-from purgelib import fields
+from purgelib import fields, meant
 from purgelib import population as populations
 from purgelib.errors import BadChoice
 from purgelib.rules import LATER, Policy, RULES
@@ -17,6 +17,7 @@ from purgelib.users import key_of
 
 KNOWN = {"title", "institution", "purge_date", "not_before", "problems_read", "set", "policy", "tick", "only",
          "leave_out", "keep", "released"}
+NAMED = 5  # of the users of whom a sentence speaks
 # What a choice can be narrowed by, beside user group and year of expiry.
 FACETS = ("record_type", "account_type", "status", "campus", "years_expired", "verdict")
 
@@ -117,12 +118,14 @@ class Choice:
             said["released"] = [{"primary_id": one, "reason": why} for one, why in self.released]
         return tomlkit.dumps(said)
 
-    def save(self, folder):
+    def save(self, folder, population=None):
         """Writes the choice as choice.toml into a run folder, whole or not at all; returns its path.
 
-        A folder whose plan is sealed keeps the choice that it was sealed with: another one is refused.
+        A folder whose plan is sealed keeps the choice that it was sealed with: another one is refused. population: who
+        is chosen of it is written beside, so that a plan of later exports names newcomers, see ``meant``.
         """
         path = Path(folder) / "choice.toml"
+        self._lose_nobody(path)
         sealed = (path.parent / "plan.json").exists()
         if sealed and not (path.exists() and path.read_text(encoding="utf-8") == self.to_toml()):
             raise BadChoice(f"The plan of {path.parent.name} is sealed already, with another choice. Give this run "
@@ -132,14 +135,40 @@ class Choice:
         partial.touch(mode=0o600)
         partial.write_text(self.to_toml(), encoding="utf-8")
         partial.replace(path)
+        if population is not None:
+            meant.write(path.parent, population, self)
         return path
+
+    def _lose_nobody(self, path):
+        """Another notebook, or a colleague, may have kept somebody there since this choice was made."""
+        if not path.exists():
+            return
+        named = {key_of(one) for one, _ in (*self.keep, *self.released)}
+        lost = [one for one, _ in load(path).keep if key_of(one) not in named]
+        if lost:
+            raise BadChoice(f"{path.parent.name}/{path.name} keeps {_some(lost)}, and this choice does not. Keep them "
+                            "here, too, or let them go with a reason ([[released]]); then save again. Nothing was "
+                            "saved.", where=str(path), value=lost)
 
     def keeping(self, primary_id, reason):
         """Returns the choice with one more user kept by name; a reason must be given."""
-        if not primary_id.strip() or not reason.strip():
-            raise BadChoice("To keep a user, give the primary ID and a reason.", value=primary_id)
-        others = tuple(pair for pair in self.keep if key_of(pair[0]) != key_of(primary_id))
-        return dataclasses.replace(self, keep=(*others, (primary_id.strip(), reason.strip())))
+        return self.keeping_all([(primary_id, reason)])
+
+    def keeping_all(self, pairs):
+        """Returns the choice with these (primary ID, reason) pairs kept by name, in the place of earlier ones."""
+        if bad := [one for one, why in pairs if not one.strip() or not why.strip()]:
+            raise BadChoice("To keep a user, give the primary ID and a reason.", value=bad)
+        added = {key_of(one): (one.strip(), why.strip()) for one, why in pairs}
+        others, gone = (tuple(pair for pair in old if key_of(pair[0]) not in added)
+                        for old in (self.keep, self.released))
+        return dataclasses.replace(self, keep=(*others, *added.values()), released=gone)
+
+    def same_policy(self, population):
+        """Refuses a population that was judged under another policy than this choice's."""
+        if self.policy != population.policy:
+            raise BadChoice("The population was judged under another policy than that of the choice. Save the choice, "
+                            "and judge the population anew: population.judge(exports, choice.policy).",
+                            value=self.policy)
 
 
 def load(path, otherwise=None):
@@ -152,7 +181,11 @@ def load(path, otherwise=None):
     if otherwise and not path.exists():
         return load(otherwise)
     try:
-        text = path.read_text(encoding="utf-8")
+        # Windows' editors like to put a mark of three bytes first.
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadChoice(f"{path.name} is not written in UTF-8: save it as UTF-8 in your editor.",
+                        where=path.name) from error
     except OSError as error:
         raise BadChoice(f"There is no choice at {path.parent.name}/{path.name}: save one in 02_choose, or name a "
                         "choice file.", where=str(path)) from error
@@ -244,3 +277,7 @@ def _kept(one, what, where):
         raise BadChoice(f"{where}: a [[{what}]] needs primary_id and reason, both texts in quotes; found {one!r}.",
                         where=where, value=one)
     return one["primary_id"], one["reason"]
+
+
+def _some(ids):
+    return ", ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else "")

@@ -25,8 +25,9 @@ class Vault:
 
     def __init__(self, recipients=()):
         self._session = pyrage.x25519.Identity.generate()
-        self._to = [_recipient(one) for one in recipients]
-        self._to += [self._session.to_public()] if self._to else []
+        to = [_recipient(one) for one in recipients]
+        # The session comes first, as reading back then tries its key first.
+        self._to = [self._session.to_public(), *to] if to else []
 
     def __repr__(self):
         return f"<Vault for {max(0, len(self._to) - 1)} recipients>"
@@ -87,8 +88,8 @@ def _decrypted(blob, keys):
         return pyrage.decrypt(blob, keys)
     except pyrage.DecryptError as error:
         if "matching" in str(error):
-            raise CopyFailed("A copy cannot be opened with this key: it was encrypted to another one. The plan names "
-                             "the public line of the right one (copies_to).") from None
+            raise CopyFailed("A copy cannot be opened with this key: it was encrypted to another one, or is damaged. "
+                             "The plan names the public line of the right one (copies_to).") from None
         raise CopyFailed("A copy in the journal is damaged; it cannot be used to restore a user.") from None
 
 

@@ -68,7 +68,7 @@ def has(record, changes):
 
 def _missing(record, name, said):
     if name == "note":
-        return said not in [one.get("note_text") for one in record.get("user_note") or []]
+        return not any(_is_note(one, said) for one in record.get("user_note") or [])
     return _held(record, name) != said
 
 
@@ -93,7 +93,11 @@ def written(record, changes):
 
 def without_note(record, text):
     """Returns the record without the note of this text; the record given stays as it is."""
-    return {**record, "user_note": [one for one in record.get("user_note") or [] if one.get("note_text") != text]}
+    return {**record, "user_note": [one for one in record.get("user_note") or [] if not _is_note(one, text)]}
+
+
+def _is_note(entry, text):
+    return isinstance(entry, dict) and entry.get("note_text") == text
 
 
 def _note(text):
@@ -142,7 +146,8 @@ def _plain(value):
                 if name not in _ADDED and not (name == "desc" and "value" in value)}
         return {name: one for name, one in told.items() if one is not None} or None
     if isinstance(value, list):
-        return sorted(map(_plain, value), key=lambda one: json.dumps(one, sort_keys=True)) or None
+        told = [_plain(one) for one in value]
+        return sorted(told, key=lambda one: json.dumps(one, sort_keys=True)) if len(told) > 1 else told or None
     return None if value == "" else value
 
 

@@ -16,6 +16,8 @@ from purgelib import users, widths
 from purgelib.problems import Doubts
 from purgelib.widths import ENOUGH, EXCEL, LOOK, matches
 
+# What is said of a user whose ID `alike` finds.
+ALIKE = "another ID differs only by leading zeros or the like"
 # Letters of other scripts, dashes and quotes that only look like those of a keyboard.
 LOOKS = {ord(pair[0]): pair[1] for pair in (
     "\u0430a \u0435e \u043eo \u0440p \u0441c \u0443y \u0445x \u0456i \u0458j \u0455s \u0501d \u04bbh "

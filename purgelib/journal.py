@@ -8,13 +8,13 @@ happen, with a reason). After the purge: *gone*, or *still in Alma*. A rehearsal
 import contextlib
 import hashlib
 import json
-import sqlite3
+import zlib
 from pathlib import Path
 
 import pandas as pd
 
 from purgelib import copies, fields, runfile
-from purgelib.errors import CopyFailed, Failed
+from purgelib.errors import CopyFailed
 
 INTENDED, SENT, UNKNOWN = "intended", "sent", "unknown"
 CONFIRMED, SKIPPED, FAILED = "confirmed", "skipped", "failed"
@@ -23,14 +23,15 @@ GONE, LEFT = "gone", "still in Alma"
 # What only Alma can tell after a crash.
 OPEN = (INTENDED, SENT, UNKNOWN)
 COLUMNS = ["primary_id", "action", "old", "new", "state", "reason"]
+JOB = ["kind", "name", "job_id", "set_id", "set_name", "instance", "state", "said", "changed"]
 TABLES = """
 create table if not exists users (primary_id text, action text, old text, new text, state text, reason text,
-                                  digest text, changed text, primary key (primary_id, action));
+                                  digest text, changed text, sum text, primary key (primary_id, action));
 create table if not exists events (n integer primary key, at text, what text, primary_id text, detail text);
 create table if not exists copies (n integer primary key, primary_id text, taken text, record blob, sha256 text);
 create index if not exists copies_by_id on copies (primary_id);
 create table if not exists jobs (kind text primary key, name text, job_id text, set_id text, set_name text,
-                                 instance text, state text, said text, changed text);
+                                 instance text, state text, said text, changed text, sum text);
 """
 
 
@@ -56,6 +57,7 @@ class Journal:
             numbers = [self._copied(primary_id, blob) for primary_id, _, _, _, _, blob in made]
             for primary_id, action, old, new, digest, _ in made:
                 self._put(primary_id, action, old, new, INTENDED, "", digest)
+            self._seal_lines([row[:2] for row in rows])
         bad = [row for row, number in zip(rows, numbers, strict=True) if not self._reads_back(number, row[2])]
         if bad:
             self.settle_all([(one, action, {}, new, FAILED, "the copy of the record could not be read back")
@@ -75,6 +77,7 @@ class Journal:
             with self._written():
                 self._db.executemany("update users set state = ?, changed = ? where primary_id = ? and action = ?",
                                      [(SENT, runfile.now(), one, action) for one in primary_ids])
+                self._seal_lines([(one, action) for one in primary_ids])
         finally:
             self._db.execute("pragma synchronous = full")
 
@@ -84,17 +87,23 @@ class Journal:
         rows: list of (primary ID, action, old, new, state, reason); old and new: dicts of field -> text, which count
         only where nothing was intended before.
         """
+        if not rows:
+            return
         with self._written():
             for primary_id, action, old, new, state, reason in rows:
                 self._put(primary_id, action, fields.as_text(old), fields.as_text(new), state, reason)
+            self._seal_lines([row[:2] for row in rows])
 
     def forget(self, rows):
         """Notes that writes did not happen, which is proven: the next try begins anew. rows: as for ``settle_all``."""
+        if not rows:
+            return
         with self._written():
             for primary_id, action, old, new, state, reason in rows:
                 self._put(primary_id, action, fields.as_text(old), fields.as_text(new), state, reason)
                 self._db.execute("update users set digest = null where primary_id = ? and action = ?",
                                  (primary_id, action))
+            self._seal_lines([row[:2] for row in rows])
 
     def settle(self, primary_id, action, old, new, state, reason=""):
         """Notes how it came out for one user, see ``settle_all``."""
@@ -133,15 +142,14 @@ class Journal:
 
     def copy_of(self, primary_id, keys=()):
         """Returns the newest copy of a user's record, or None; keys: as ``copies.identities`` gives them."""
-        row = self._there().execute("select record, sha256 from copies where primary_id = ? order by n desc limit 1",
-                                    (primary_id,)).fetchone()
+        row = self._there().execute("select record, sha256 from copies where primary_id = ? order by rowid desc "
+                                    "limit 1", (primary_id,)).fetchone()
         if row is None:
             return None
-        blob, sha256 = row
-        if not isinstance(blob, bytes) or hashlib.sha256(blob).hexdigest() != sha256:
+        if not _is_whole(*row):
             raise CopyFailed("A copy in the journal is damaged; it cannot be used to restore a user.",
                              primary_id=primary_id)
-        return copies.opened(blob, keys)
+        return copies.opened(row[0], keys)
 
     def _copied(self, primary_id, blob):
         sha256 = hashlib.sha256(blob).hexdigest()
@@ -150,27 +158,17 @@ class Journal:
 
     def _reads_back(self, number, record):
         row = self._there().execute("select record, sha256 from copies where n = ?", (number,)).fetchone()
-        blob, sha256 = row or (None, None)
-        whole = isinstance(blob, bytes) and hashlib.sha256(blob).hexdigest() == sha256
-        return whole and self._vault.reads_back(blob, record)
+        return bool(row) and _is_whole(*row) and self._vault.reads_back(row[0], record)
 
-    @contextlib.contextmanager
     def _written(self):
-        """All of it or nothing is on the disk."""
-        try:
-            with self._db:
-                yield
-        except sqlite3.Error as error:
-            raise Failed(f"The journal cannot be written ({error}): is the disk full? Nothing that it does not hold "
-                         "was sent to Alma. Make room, and run the step again to go on.",
-                         file=self._path.name) from None
+        return runfile.written(self._db, self._path)
 
     def _there(self):
         """Another connection to the file: what it reads went through the file, and not only through our memory."""
         if self._reader is None:
             if not self._path.exists():
                 return self._db
-            self._reader = sqlite3.connect(self._path)
+            self._reader = runfile.to_read(self._path)
         return self._reader
 
     def close(self):
@@ -182,18 +180,15 @@ class Journal:
 
     def job(self, kind):
         """Returns what is known of this run's job of that kind as a dict, or None."""
-        found = self._db.execute("select * from jobs where kind = ?", (kind,))
-        row = found.fetchone()
-        return row and dict(zip([column[0] for column in found.description], row, strict=True))
+        row = self._db.execute(f"select {', '.join(JOB)} from jobs where kind = ?", (kind,)).fetchone()
+        return row and dict(zip(JOB, row, strict=True))
 
     def note_job(self, kind, **facts):
         """Notes facts about this run's job of that kind (name, job_id, set_id, set_name, instance, state, said)."""
-        known = {**{name: None for name in ("name", "job_id", "set_id", "set_name", "instance", "state", "said")},
-                 **(self.job(kind) or {}), **facts}
-        known |= {"kind": kind, "changed": runfile.now()}
+        known = dict.fromkeys(JOB) | (self.job(kind) or {}) | facts | {"kind": kind, "changed": runfile.now()}
         with self._written():
-            self._db.execute("insert or replace into jobs values (:kind, :name, :job_id, :set_id, :set_name, :instance,"
-                             " :state, :said, :changed)", known)
+            self._db.execute(f"insert or replace into jobs ({', '.join(JOB)}) values (:{', :'.join(JOB)})", known)
+            self._db.execute(f"update jobs set sum = sealed({runfile.SEALED['jobs']}) where kind = ?", (kind,))
             self._event(f"job {kind}", "", json.dumps(facts))
 
     def events(self):
@@ -203,17 +198,39 @@ class Journal:
     def _put(self, primary_id, action, old, new, state, reason, digest=None):
         # What was there before our first write is never written over: it is what an undo puts back.
         self._db.execute(
-            "insert into users values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (primary_id, action) do update set "
+            "insert into users values (?, ?, ?, ?, ?, ?, ?, ?, null) on conflict (primary_id, action) do update set "
             "state = excluded.state, reason = excluded.reason, changed = excluded.changed, "
             "old = case when digest is null and excluded.digest is not null then excluded.old else old end, "
             "new = case when excluded.digest is not null then excluded.new else new end, "
             "digest = coalesce(digest, excluded.digest)",
-            (primary_id, action, old, new, state, reason, digest, runfile.now()))
+            (primary_id, action, old, new, state, _storable(reason), digest, runfile.now()))
         self._event(f"{action}: {state}", primary_id, reason)
+
+    def _seal_lines(self, keys):
+        """So that a line which rots is seen when the journal is opened."""
+        self._db.executemany(f"update users set sum = sealed({runfile.SEALED['users']}) where primary_id = ? "
+                             "and action = ?", keys)
 
     def _event(self, what, primary_id, detail):
         self._db.execute("insert into events (at, what, primary_id, detail) values (?, ?, ?, ?)",
-                         (runfile.now(), what, primary_id, detail))
+                         (runfile.now(), what, primary_id, _storable(detail)))
+
+
+def _storable(text):
+    """What Alma says may hold halves of signs, which no file takes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _is_whole(blob, sha256):
+    """Copies from before they were encrypted have the checksum of their text."""
+    if not isinstance(blob, bytes):
+        return False
+    if hashlib.sha256(blob).hexdigest() == sha256:
+        return True
+    try:
+        return not copies.is_locked(blob) and hashlib.sha256(zlib.decompress(blob)).hexdigest() == sha256
+    except zlib.error:
+        return False
 
 
 def tally(results):

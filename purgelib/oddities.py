@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from purgelib import expiries
+from purgelib import expiries, identifiers
+from purgelib.errors import BadChoice
 from purgelib.population import MAY_GO
 
 COLUMNS = ["what", "users", "of them may go", "for example", "why it matters"]
@@ -58,7 +59,8 @@ def who(population, what):
         if one.what == what:
             where = one.of(population)
             return population.table[where].assign(verdict=population.verdict[where], reason=population.reason[where])
-    raise KeyError(f"{what!r} is nothing that is looked for: {', '.join(one.what for one in ODDITIES)}.")
+    raise BadChoice(f"{what!r} is nothing that is looked for. What is: {'; '.join(one.what for one in ODDITIES)}.",
+                    where="what", value=what)
 
 
 def words(population, files=None):
@@ -135,7 +137,7 @@ def _bad_id(population):
         "They differ only by leading zeros or the like: which one was meant? They stay.")
 def _alike(population):
     doubt = population.table["doubt"]
-    return doubt.isin([said for said in doubt.cat.categories if "another ID differs" in said]).to_numpy(bool)
+    return doubt.isin([said for said in doubt.cat.categories if identifiers.ALIKE in said]).to_numpy(bool)
 
 
 @oddity("the export is doubtful about the user",

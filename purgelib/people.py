@@ -82,7 +82,7 @@ def read(parts, mapping, known_groups, problems):
     ghosts, rows = rows.loc[ghost, ["primary_id", "key"]], rows[~ghost] if ghost.any() else rows
     _doubt(rows, rows["key"].isin(ghosts["key"]), "the same primary ID was purged before")
     once = _folded(rows, parts, problems)
-    _doubt(once, identifiers.alike(once["key"], ghosts["key"]), "another ID differs only by leading zeros or the like")
+    _doubt(once, identifiers.alike(once["key"], ghosts["key"]), identifiers.ALIKE)
     if lost.nothing:
         _doubt(once, identifiers.may_miss_one(once["key"]),
                "a row lost its ID, which may be this one but for leading zeros")

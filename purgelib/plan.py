@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from purgelib import copies, fields, guards, lists, planned
+from purgelib import copies, fields, guards, lists, meant, planned
 from purgelib.errors import BadChoice, PlanRefused
 from purgelib.population import STAYS
 from purgelib.rules import Policy
@@ -81,6 +81,7 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
     if (folder / "plan.json").exists():
         return _same(load(folder), made_of)
     _refuse(population, choice, chosen, target, today)
+    meant.refuse_newcomers(folder, population, chosen)
     sets, wait = planned.sets_of(choice, folder.name), choice.not_before
     last = max(today, wait or today) + datetime.timedelta(days=choice.policy.plan_life_days)
     header = {"kind": UPDATE, "title": choice.title, "target": target, "created": str(today), "valid_until": str(last),

@@ -1,5 +1,7 @@
 """The rows of a plan: whom, what is set and what the export showed before, the facts as seen, all reasons."""
 
+import dataclasses
+
 import pandas as pd
 
 from purgelib import fields
@@ -34,8 +36,10 @@ def rows(population, chosen, action, sets):
 def not_chosen(population, choice, chosen, stays):
     """Returns everybody else with the reason: a frame of texts with primary_id, user_group, reason."""
     table, kept = population.table, {key_of(one): why for one, why in choice.keep}
-    untouched = ~choice.ticked(population) & (population.verdict != stays).to_numpy(bool)
-    reason = population.reason.astype("str").mask(untouched, "not ticked")
+    goes = (population.verdict != stays).to_numpy(bool)
+    wide = dataclasses.replace(choice, only=(), leave_out=()).ticked(population)
+    reason = population.reason.astype("str").mask(goes & ~wide, "not ticked")
+    reason = reason.mask(goes & wide & ~choice.ticked(population), "ticked, but left out by what narrows the choice")
     by_name = table["key"].map(kept).astype("str")
     reason = reason.mask(by_name.notna(), "kept by name: " + by_name.fillna(""))
     made = pd.DataFrame({"primary_id": table["primary_id"], "user_group": table["user_group"].astype("str"),

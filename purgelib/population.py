@@ -8,6 +8,7 @@ import pandas as pd
 
 from purgelib import expiries, rules, users
 from purgelib.cube import Cube
+from purgelib.errors import BadChoice
 
 MAY_GO, CHECK, STAYS = "may go", "to be checked live", "stays"
 VERDICTS = [MAY_GO, CHECK, STAYS]
@@ -65,8 +66,13 @@ class Population:
     def counts(self, *by, where=None):
         """Counts users by facets; returns a frame with one row per combination and the column ``users``.
 
-        where: a boolean array, a value per user: count only these.
+        by: names of facets; verdict, if none is given. where: a boolean array, a value per user: count only these.
         """
+        if unknown := [name for name in by if name not in self.cube.values]:
+            raise BadChoice(f"Users cannot be counted by {', '.join(map(repr, unknown))}. They can by: "
+                            f"{', '.join(self.cube.values)}.", where="facet", value=unknown)
+        if len(set(by)) < len(by):
+            raise BadChoice(f"Each facet is counted by once: {', '.join(by)}.", where="facet", value=list(by))
         return self.cube.table(*(by or ["verdict"]), users=None if where is None else self.cube.of_users(where))
 
     @functools.cached_property
@@ -80,6 +86,15 @@ class Population:
         groups = self.table["group_name"].groupby(self.facets["user_group"], observed=True)
         said = groups.first().astype("str").fillna("")
         return {str(code): " ".join(f"{code} {name}".split()) or "no user group" for code, name in said.items()}
+
+    def one(self, primary_id):
+        """Says in one sentence who a user is, and the verdict; names an ID that is nobody's."""
+        row = np.flatnonzero((self.table["key"] == users.key_of(primary_id)).to_numpy(bool))
+        if not len(row):
+            return f"Nobody in these exports has the primary ID {primary_id!r}: check the spelling and leading zeros."
+        user, group = self.table.iloc[row[0]], self.group_names[str(self.facets["user_group"].iloc[row[0]])]
+        name = user["name"] if isinstance(user["name"], str) and user["name"] else "without a name"
+        return f"{user['primary_id']}, {name}, {group}: {self.verdict.iloc[row[0]]}."
 
     def why(self, primary_id):
         """Returns one user with every rule's answer in words: a frame with the columns rule, answer."""

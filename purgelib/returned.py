@@ -4,27 +4,33 @@ Unknown keeps: a row that is missing, was changed or cannot be understood never 
 """
 
 import functools
+import re
+import zipfile
 
 import numpy as np
 import pandas as pd
 
 from purgelib import forms, values
 from purgelib.errors import BadExport
-from purgelib.reviewbook import ABOUT, COLUMNS, KEEP, REASON
+from purgelib.reviewbook import ABOUT, COLUMNS, KEEP, REASON, TASK
 from purgelib.users import key_of
 
 IN_REVIEW, MISSING, CHANGED = "kept in review", "row missing in the review", "row changed in the review"
+BESIDE = "written beside in the review"
 # What may mean the opposite of keep, or nothing at all.
 UNSURE = {"no", "n", "non", "nein", "nee", "nej", "não", "nie", "false", "falsch", "faux", "0", "-", "–", "—", "?",
           "n/a"}
-COMPARED = {name: heading for heading, name, _ in COLUMNS if name in ("name", "group", "expiry_date", "purge_date")}
+COMPARED = {name: heading for heading, name, _ in COLUMNS if name not in ("", "primary_id")}
 TEXTS = {"primary_id": "Primary ID", "keep": KEEP, "why": REASON}
 DATES = ("expiry_date", "purge_date")
 NO_DATE = pd.Timestamp("1678-01-01")
+# The title that each sheet was sent with.
+OURS = re.compile(f".*: [0-9,]+{re.escape(TASK)}[0-9a-f]{{12}}\\)", re.DOTALL)
 
 
 def sheets(path, found):
     """Reads the sheets of a workbook; one that is none of ours, or was made unreadable, is named. Only reads."""
+    _name_comments(path, found)
     ignored = set()
     while True:
         try:
@@ -36,6 +42,16 @@ def sheets(path, found):
             ignored.add(f"{path.name}/{sheet}")
             found.say("sheet not read", path.name, f"{error} Users whose rows stand on it are kept.", sheet=sheet,
                       stops=False)
+
+
+def _name_comments(path, found):
+    """Comments beside cells are not read; that there are some must not pass in silence."""
+    if path.suffix.casefold() != ".xlsx" or not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as book:
+        if any("comment" in name.casefold() for name in book.namelist()):
+            found.say("comments not read", path.name, "Somebody wrote comments (notes) beside cells of this workbook. "
+                      "They are not read: open it, read them, and keep by name whom they are about.", stops=False)
 
 
 def _is_header(cells):
@@ -70,13 +86,16 @@ def rows(found, doubts):
     if made:
         return pd.concat(made, ignore_index=True)
     return pd.DataFrame({name: pd.Series(dtype="str") for name in ("sheet", *TEXTS, *COMPARED)}).assign(
-        row=pd.Series(dtype="int64"), gone=pd.Series(dtype=bool))
+        row=pd.Series(dtype="int64"), gone=pd.Series(dtype=bool), beside=pd.Series(dtype="str"))
 
 
 def _rows(sheet, doubts):
-    where = {_plain(heading): at for at, heading in enumerate(sheet.headings)}
+    # Of a heading that stands twice, the first is ours; the other is something that somebody wrote.
+    where = {_plain(heading): at for at, heading in reversed([*enumerate(sheet.headings)])}
     gone = [heading for heading in COMPARED.values() if _plain(heading) not in where]
-    made = pd.DataFrame({"row": sheet.numbers}).assign(sheet=sheet.sheet, gone=bool(gone)).astype({"sheet": "str"})
+    above = [title for title in sheet.titles if not OURS.fullmatch(title)]
+    made = pd.DataFrame({"row": sheet.numbers}).assign(
+        sheet=sheet.sheet, gone=bool(gone or above), beside=_beside(sheet, where)).astype({"sheet": "str"})
     for name, heading in (TEXTS | COMPARED).items():
         at = where.get(_plain(heading))
         made[name] = pd.Series("", index=made.index, dtype="str") if at is None else _texts(sheet, at)
@@ -86,10 +105,22 @@ def _rows(sheet, doubts):
         doubts.say("column gone", sheet.file, f"The column {', '.join(gone)} is gone, so nobody can tell whether the "
                    "rows are still whole: all users of this sheet are kept. Ask for the sheet with all its columns.",
                    sheet=sheet.sheet, stops=False)
+    for title in above:
+        doubts.say("written above", sheet.file, "Something was written above the table, and nobody can tell whom it is "
+                   "about: all users of this sheet are kept.", sheet=sheet.sheet, value=title, stops=False)
     for lost in sheet.lost:
         doubts.say("row not read", sheet.file, f"{lost.why}. Its user is kept.", sheet=sheet.sheet, row=lost.number,
                    value=lost.text, stops=False)
     return made
+
+
+def _beside(sheet, where):
+    """What stands in columns that are not ours, a text per row: a person wrote it, and had a reason to."""
+    ours = {where.get(_plain(heading)) for heading in (TEXTS | COMPARED).values()}
+    others = [_texts(sheet, at) for at in range(len(sheet.headings)) if at not in ours]
+    if not others:
+        return ""
+    return pd.concat(others, axis=1).agg(lambda row: " ".join(text for text in row if text), axis=1).astype("str")
 
 
 def _dates(sheet, at):
@@ -117,6 +148,8 @@ def settle(rows, sent, everybody, doubts, file):
         "This user stands in several rows; one that says keep is enough.")
     changed = pd.Series(False, index=rows.index)
     changed[ours] = rows.loc[ours, "gone"] | _changed(rows[ours], facts, say)
+    say(rows[ours & (rows["beside"] != "")], "written beside", "primary_id", "Something was written beside the row, "
+        "outside its columns: “" + rows.loc[ours & (rows["beside"] != ""), "beside"] + "”. The user is kept.")
     kept = _kept(rows[known].assign(changed=changed[known]), say)
     missing = facts[facts.index.isin(sent) & ~facts.index.isin(rows["key"])]
     _name_missing(missing, doubts, file)
@@ -170,6 +203,9 @@ def _kept(rows, say):
     own = said.where(said.str.contains(" ") & ~unsure, IN_REVIEW)
     reason = why.where(why != "", own)
     kept = pd.DataFrame({"key": rows["key"], "reason": reason, "rank": 0})[marked | only_why]
+    beside = rows[rows["beside"] != ""]
+    others = pd.DataFrame({"key": beside["key"], "reason": BESIDE + ": " + beside["beside"], "rank": 1})
+    kept = pd.concat([kept, others], ignore_index=True)
     doubtful = rows.loc[rows["changed"], "key"]
-    kept = pd.concat([kept, pd.DataFrame({"key": doubtful, "reason": CHANGED, "rank": 1})], ignore_index=True)
+    kept = pd.concat([kept, pd.DataFrame({"key": doubtful, "reason": CHANGED, "rank": 2})], ignore_index=True)
     return kept.sort_values("rank", kind="stable").drop_duplicates("key")[["key", "reason"]].astype("str")

@@ -77,7 +77,12 @@ def write(population, choice, where):
     """Writes the workbook of those chosen into a folder, or as that .xlsx; returns its path. Writes to disk only.
 
     In a folder it is named by its fingerprint. A workbook that is there already is left as it is: it may hold answers.
+    Where nobody is chosen, nothing is written and None is returned.
     """
+    choice.same_policy(population)
+    chosen = choice.chosen(population)
+    if not chosen.any():
+        return None
     mark, path = fingerprint(population, choice), Path(where)
     if path.suffix.casefold() != ".xlsx":
         path = path / f"review-{mark}.xlsx"
@@ -86,9 +91,6 @@ def write(population, choice, where):
     if path.exists():
         raise BadChoice(f"{path.name} is there already, perhaps with answers in it. Give the review another name, or "
                         "move that file away.", where=str(path))
-    chosen = choice.chosen(population)
-    if not chosen.any():
-        raise BadChoice("Nobody is chosen, so there is nothing to review: tick some users first.", where="the choice")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
@@ -102,6 +104,21 @@ def write(population, choice, where):
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def hand_out(population, choice, where):
+    """Writes the workbook into a folder as ``write`` does, and says in one sentence what lies there.
+
+    Writes to disk only.
+    """
+    before = set(Path(where).glob("review-*.xlsx"))
+    path = write(population, choice, where)
+    if path is None:
+        return "Nobody is chosen, so there is nothing to review yet: tick some users first."
+    if path in before:
+        return (f"{path.name} is there already, and is left as it is: it may hold answers. If somebody filled it in, "
+                "write its name into came_back.")
+    return f"{path.name}: {int(choice.chosen(population).sum()):,} users, to be sent to those who know them."
 
 
 def _about(population, choice, mark):
@@ -131,8 +148,7 @@ def _sheets(population, chosen, mark):
     parts = [(group, part.iloc[start:start + reviewbook.MOST])
              for group, part in frame.groupby("group", sort=True) for start in range(0, len(part), reviewbook.MOST)]
     for (group, part), name in zip(parts, reviewbook.names([group for group, _ in parts]), strict=True):
-        yield name, (f"{group}: {len(part):,} users. {KEEP}: put an x beside everybody who must stay; {REASON}: say "
-                     f"why. (review {mark})"), part
+        yield name, f"{group}: {len(part):,}{reviewbook.TASK}{mark})", part
 
 
 def _facts(population, where):
@@ -153,6 +169,7 @@ def read(path, population, choice):
     day or choice raises BadChoice; one without its cover sheet, too.
     """
     path, doubts = Path(path), problems.Problems()
+    choice.same_policy(population)
     if path.is_dir():
         return Review(choice, pd.DataFrame(columns=["primary_id", "reason"]), doubts.table(), None, "")
     sheets = returned.sheets(path, doubts)
@@ -166,9 +183,8 @@ def read(path, population, choice):
     kept = returned.settle(rows, set(population.table["key"][chosen]), everybody, doubts, path.name)
     more = kept[~kept["key"].isin(population.table["key"][before])]
     pairs = tuple(zip(more["primary_id"], more["reason"], strict=True))
-    return Review(dataclasses.replace(choice, keep=choice.keep + pairs),
-                  more[["primary_id", "reason"]].reset_index(drop=True), doubts.table(), len(rows),
-                  about.get(SIGNED.casefold(), ""))
+    return Review(choice.keeping_all(pairs), more[["primary_id", "reason"]].reset_index(drop=True), doubts.table(),
+                  len(rows), about.get(SIGNED.casefold(), ""))
 
 
 def _refuse_other(about, sheets, file, mark):

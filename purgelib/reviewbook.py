@@ -18,6 +18,8 @@ COLUMNS = (("Primary ID", "primary_id", 18), ("Name", "name", 28), (KEEP, "", 8)
            ("Expiry date", "expiry_date", 12), ("Purge date", "purge_date", 12), ("User group", "group", 26),
            ("Verdict", "verdict", 20), ("Reasons", "reason", 60))
 HEADINGS = [heading for heading, _, _ in COLUMNS]
+# Above the users of each sheet: the group and how many, then always the same, but for the mark.
+TASK = f" users. {KEEP}: put an x beside everybody who must stay; {REASON}: say why. (review "
 SIGNS = 104  # that fit into a line of the cover
 TOP = 2  # rows above the users: what to do, and the headings
 MOST = 1_048_576 - TOP
@@ -167,8 +169,11 @@ def _cells(column):
 
 
 def _protect(sheet):
-    """Against a slip of the hand, not against people: there is no password."""
-    sheet.protect("", {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True})
+    """Against a slip of the hand, not against people: there is no password.
+
+    Not to be sorted: where only two columns are open, these would be sorted alone, and every x stand beside another.
+    """
+    sheet.protect("", {"autofilter": True, "format_columns": True, "format_rows": True})
 
 
 def _paper(sheet):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from purgelib import forms, identifiers, lists
+from purgelib import bounds, forms, identifiers, lists
 from purgelib.choice import Choice
 from purgelib.errors import BadChoice
 from purgelib.users import key_of
@@ -26,7 +26,7 @@ RIGHT, WRONG = "right", "wrong"
 COLUMNS = {"primary_id": "Primary ID", "name": "Name", "user_group": "User group", "expired": "Expired",
            "expiry_date": "Expiry date", "purge_date": "Purge date", "reason": "Reasons", "link": "Link",
            "answer": "Answer (right or wrong)", "note": "Note"}
-SURE = 0.95
+BESIDE = " (more is written beside)"
 FOUND_WRONG, NOT_CLEAR = "found wrong in the sample", "answer in the sample not clear"
 
 
@@ -60,6 +60,8 @@ class Sample:
         old["key"] = [keys[0] if len(keys) == 1 else key_of(one)
                       for keys, one in zip(meant, old["primary_id"], strict=True)]
         new = self.table.assign(key=key_of(self.table["primary_id"]))
+        # Of two answers about a user, the one that lets the user go does not count.
+        old = old.assign(state=_states(old)).sort_values("state", key=lambda said: said != RIGHT, kind="stable")
         told = old.drop_duplicates("key", keep="last").set_index("key")
         for name in ("answer", "note"):
             new[name] = told[name].reindex(new["key"]).fillna("").to_numpy()
@@ -72,6 +74,7 @@ def draw(population, choice, n=5, seed=1, start_page=""):
     start_page: address of your Alma, to paste the ID into its search for users. Alma documents no address that opens a
     user; if you know one that works for you, write {primary_id} where the ID belongs.
     """
+    choice.same_policy(population)
     where = np.flatnonzero(choice.chosen(population))
     table = population.table.iloc[where]
     facets = population.facets.iloc[where]
@@ -124,17 +127,25 @@ def _write(folder, rows):
 def _filled(folder):
     """The rows of checked.csv, as we wrote it or as Excel saved it again: texts, with file and row."""
     known = {heading.casefold(): name for name, heading in COLUMNS.items()}
-    nothing = dict.fromkeys(["file", *COLUMNS], pd.Series(dtype="str"))
+    nothing = dict.fromkeys(["file", "beside", *COLUMNS], pd.Series(dtype="str"))
     made = [pd.DataFrame(nothing | {"row": pd.Series(dtype="int64")})]
     for path in (Path(folder) / name for name in FILES):
         for sheet in forms.read(path, path.name, _is_header).sheets if path.exists() else ():
             named = [known.get(heading.strip().casefold()) for heading in sheet.headings]
-            texts = {name: sheet.cells.column(at).to_pandas().astype("str").fillna("").str.strip().str.removeprefix("'")
-                     for at, name in enumerate(named) if name}
+            cells = [sheet.cells.column(at).to_pandas().astype("str").fillna("").str.strip().str.removeprefix("'")
+                     for at in range(len(named))]
+            texts = {name: cells[named.index(name)] for name in named if name}
+            # In a column of one's own, or under a heading that stands there twice: it may be the answer.
+            beside = [cells[at] for at, name in enumerate(named) if not name or named.index(name) != at]
+            texts["beside"] = pd.concat(beside, axis=1).agg(lambda row: " ".join(filter(None, row)), axis=1) \
+                if beside else pd.Series("", index=range(len(sheet.numbers)))
             made.append(pd.DataFrame(texts, dtype="str").assign(file=path.name, row=sheet.numbers))
             if sheet.lost:
                 raise BadChoice(f"{path.name}, row {sheet.lost[0].number}: {sheet.lost[0].why}.", where=path.name)
-    return pd.concat(made, ignore_index=True).fillna("")
+    rows = pd.concat(made, ignore_index=True).fillna("")
+    rows["note"] = (rows["note"] + " " + rows["beside"]).str.strip()
+    rows.loc[(rows["beside"] != "") & (rows["answer"].str.casefold() != WRONG), "answer"] += BESIDE
+    return rows.drop(columns="beside")
 
 
 def _is_header(cells):
@@ -156,6 +167,7 @@ class Checked:
 
     looked_at, wrong, waiting: numbers of users, among the ``users`` who were ticked and may go. subsets: the same by
     user group and year of expiry. named: answers that could not be understood: file, row, primary_id, answer, problem.
+    answers: what was answered about whom: key, state, answer, note.
     """
 
     choice: Choice
@@ -166,17 +178,20 @@ class Checked:
     kept: pd.DataFrame
     subsets: pd.DataFrame
     named: pd.DataFrame
+    answers: pd.DataFrame
 
     def summary(self):
         """Says in words how many were looked at, how many were wrong, and what that means for the others."""
         unclear = f" {len(self.named):,} answers are not clear: see named." if len(self.named) else ""
+        if not self.users:
+            return f"Nobody is chosen, so there is nobody to look at: tick some users first.{unclear}"
         if not self.looked_at:
             return f"Nobody was looked at yet; {self.waiting:,} users are waiting in {FILE}.{unclear}"
         said = (f"{self.wrong:,} of {self.looked_at:,} looked at were wrong; {self.waiting:,} are still to be looked "
                 f"at.{unclear} ")
         if self.looked_at >= self.users:
             return said + "Everybody was looked at; those wrong are kept."
-        share = f"up to about {_percent(at_most(self.wrong, self.looked_at))} of the others may be wrong"
+        share = f"up to about {_percent(bounds.of_all(self.subsets))} of the others may be wrong"
         if self.wrong:
             told = self.subsets[self.subsets["looked at"] > 0]
             more = ((told["users"] - told["looked at"]) * told["wrong"] / told["looked at"]).sum()
@@ -193,21 +208,33 @@ def read(folder, population, choice):
     if not any((Path(folder) / name).exists() for name in FILES):
         raise BadChoice(f"There is no {FILE} in {Path(folder).name}: draw a sample and save it there first.",
                         where=FILE)
+    choice.same_policy(population)
     rows = _filled(folder)
-    rows["keys"] = _meant(rows["primary_id"], population.table["key"])
+    rows["keys"] = pd.Series(_meant(rows["primary_id"], population.table["key"]), rows.index, dtype=object)
     rows["state"] = _states(rows)
     _refuse_nobody(rows)
-    problem = np.select([rows["state"] == NOT_CLEAR, (rows["state"] == RIGHT) & (rows["keys"].str.len() != 1)],
+    right = rows["state"] == RIGHT
+    problem = np.select([rows["state"] == NOT_CLEAR, right & (rows["keys"].str.len() != 1),
+                         right & (rows["note"] != "")],
                         [f"Write {RIGHT} or {WRONG}. Until then the user is kept.",
-                         "Nobody, or more than one user, may have this ID: not counted as looked at."], "")
+                         "Nobody, or more than one user, may have this ID: not counted as looked at.",
+                         f"Says {RIGHT}, and more: read the note. The user is not kept."], "")
     named = rows.assign(problem=problem)[problem != ""][["file", "row", "primary_id", "answer", "problem"]]
     kept, more = _kept(rows, population, choice)
     counts = _subsets(rows, population, choice)
     numbers = counts[["users", "looked at", "wrong", "waiting"]].sum()
-    counts["at most wrong"] = [_percent(at_most(wrong, looked)) if looked else "" for looked, wrong in
-                               zip(counts["looked at"], counts["wrong"], strict=True)]
+    counts["at most wrong"] = [_percent(bounds.of_subset(*one)) if one[1] else "" for one in
+                               counts[["users", "looked at", "wrong"]].itertuples(index=False)]
     drawn = counts[counts["looked at"] + counts["waiting"] > 0]
-    return Checked(more, *map(int, numbers), kept, drawn.reset_index(drop=True), named.reset_index(drop=True))
+    return Checked(more, *map(int, numbers), kept, drawn.reset_index(drop=True), named.reset_index(drop=True),
+                   _answers(rows))
+
+
+def _answers(rows):
+    """What was answered, a row per user whom it may be about; right counts only where it is clear who is meant."""
+    sure = (rows["state"] != "") & ((rows["state"] != RIGHT) | (rows["keys"].str.len() == 1))
+    told = rows[sure].explode("keys").rename(columns={"keys": "key"})
+    return told[["key", "state", "answer", "note"]].reset_index(drop=True)
 
 
 def _states(rows):
@@ -235,7 +262,7 @@ def _kept(rows, population, choice):
             found.update({key: why for key in keys if key not in before and key not in found})
     pairs = tuple((names[key], why) for key, why in found.items())
     return pd.DataFrame(pairs, columns=["primary_id", "reason"], dtype="str"), \
-        dataclasses.replace(choice, keep=choice.keep + pairs)
+        choice.keeping_all(pairs)
 
 
 def _subsets(rows, population, choice):
@@ -251,26 +278,6 @@ def _subsets(rows, population, choice):
     mine = made[dataclasses.replace(choice, keep=()).chosen(population)]
     counts = mine.groupby(["user_group", "expired"], observed=True)[["users", "looked at", "wrong", "waiting"]].sum()
     return counts.reset_index().astype({"user_group": "str", "expired": "str"})
-
-
-def at_most(wrong, looked_at, sure=SURE):
-    """Returns the greatest share of wrong ones that fits to so many wrong of so many drawn (Clopper and Pearson)."""
-    if not 0 <= wrong <= looked_at or not looked_at:
-        raise BadChoice(f"{wrong} of {looked_at} cannot be: wrong ones are some of those looked at.", value=wrong)
-    if wrong == looked_at:
-        return 1.0
-    low, high = wrong / looked_at, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _chance(wrong, looked_at, middle) > 1 - sure else (low, middle)
-    return high
-
-
-def _chance(wrong, drawn, share):
-    """How likely it is to meet so many wrong ones or fewer; by logarithms, as the numbers grow beyond any float."""
-    logs = [math.lgamma(drawn + 1) - math.lgamma(k + 1) - math.lgamma(drawn - k + 1) + k * math.log(share)
-            + (drawn - k) * math.log1p(-share) for k in range(wrong + 1)]
-    return sum(map(math.exp, logs))
 
 
 def _percent(share):

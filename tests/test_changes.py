@@ -8,8 +8,8 @@ import pytest
 from invented import people, POLICY, row
 from test_charts import texts
 
-from purgelib import changes, charts, choice, plan, population
-from purgelib.errors import PlanRefused
+from purgelib import changes, charts, choice, exports, plan, population
+from purgelib.errors import BadChoice, PlanRefused
 
 BEFORE = (row(primary_id="stays-same"), row(primary_id="Gone"), row(primary_id="renewed"),
           row(primary_id="moved"), row(primary_id="dated"))
@@ -127,6 +127,38 @@ def test_a_folder_of_earlier_exports_is_judged_by_the_same_policy(tmp_path):
     found = changes.since(str(tmp_path), people(*AFTER))
     assert found.users.set_index("primary_id")["change"].to_dict()["gone"] == "went"
     assert found.before["verdict"].astype("str").tolist() == ["may go", "may go"]
+
+
+def test_an_export_that_only_one_side_has_is_said_so(tmp_path):
+    now, then, bare = tmp_path / "now", tmp_path / "then", tmp_path / "bare"
+    for folder, sides in ((now, {}), (then, {}), (bare, {"loans": None})):
+        folder.mkdir()
+        exported.put_all(folder, [exported.user("a"), exported.user("b")], **sides)
+    after = population.judge(exports.read(now), POLICY)
+    assert "Only one of the two has exports of loans: verdicts differ" in changes.since(bare, after).summary()
+    assert "Only one of the two" not in changes.since(then, after).summary()
+
+
+@pytest.mark.parametrize("where", ["nowhere", 7])
+def test_what_is_no_folder_is_refused_by_name(tmp_path, monkeypatch, where):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadChoice, match=str(where)):
+        changes.since(where, people(*AFTER))
+
+
+def test_two_exports_that_share_hardly_anybody_are_suspected_aloud():
+    def some(name):
+        return people(*(row(primary_id=f"{name}{at}") for at in range(20)), row(primary_id="both"))
+
+    assert "another institution" in changes.between(some("a"), some("b")).summary()
+    assert "another institution" not in changes.between(people(*BEFORE), people(*AFTER)).summary()
+
+
+def test_what_cannot_be_compared_is_told_what_can():
+    with pytest.raises(BadChoice, match="changes.since"):
+        changes.between(object(), people(*AFTER))
+    with pytest.raises(BadChoice, match="changes.between"):
+        changes.between(people(*AFTER), "a folder")
 
 
 def test_without_a_folder_there_is_nothing_to_compare_with():

@@ -12,8 +12,11 @@ import pytest
 from invented import people, POLICY, row
 from labdrive import write_notebook
 from matplotlib.collections import PathCollection
+from matplotlib.colors import to_rgb
 
 from purgelib import charts, sources
+from purgelib.charts import paper
+from purgelib.errors import BadChoice
 from purgelib.expiries import PURGE_KINDS
 
 ALL = [charts.groups, charts.expiry, charts.months, charts.heatmap, charts.funnel, charts.longer, charts.purge_dates,
@@ -138,6 +141,29 @@ def test_age_names_the_export_that_is_too_old():
     assert "export it again" not in str(charts.age(population, datetime.date(2026, 11, 17)))
 
 
+def test_the_age_is_that_of_the_day_that_is_given_and_of_no_other():
+    population = dataclasses.replace(people(row()), inputs=(
+        sources.Source("new.csv", "users", 1, 0, datetime.date(2026, 11, 20), "new.csv", ""),))
+    given = charts.age(population, "2026-11-22")
+    assert "As of 22 November 2026." in str(given) and given.table["days old"].tolist() == [2]
+    assert charts.age(population, datetime.datetime(2026, 11, 22, 9)).png()[0] == given.png()[0]
+    for live in (None, ""):
+        day = datetime.date.today()
+        assert f"As of {day.day} {day:%B %Y}." in str(charts.age(population, live))
+
+
+@pytest.mark.parametrize("day", ["yesterday", "22.11.2026", 7])
+def test_a_day_that_is_none_is_refused(day):
+    with pytest.raises(BadChoice, match="2026-11-22"):
+        charts.age(people(row()), day)
+
+
+@pytest.mark.parametrize("verdict", ["typo", "", "may_go", ["may go"]])
+def test_a_map_of_no_verdict_says_which_there_are(verdict):
+    with pytest.raises(BadChoice, match="may go, to be checked live, stays"):
+        charts.heatmap(people(row()), verdict)
+
+
 @pytest.mark.parametrize("draw", ALL)
 def test_words_stay_short_at_sixty_groups_and_the_table_holds_the_rest(draw):
     picture = draw(many(60))
@@ -218,6 +244,45 @@ def test_nobody_can_be_drawn(draw):
     nobody = dataclasses.replace(one, table=one.table[:0], answers=one.answers[:0], verdict=one.verdict[:0],
                                  reason=one.reason[:0])
     assert draw(nobody).png()[0].startswith(b"\x89PNG")
+
+
+# What is left of colours in three kinds of colour blindness, on linear RGB (Machado, Oliveira and Fernandes 2009).
+BLIND = {"nobody": np.eye(3), "grey print": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
+         "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+         "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+         "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]}
+
+
+def light(colour, seen):
+    parts = np.array(to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(np.clip(np.array(seen) @ linear, 0, 1) @ [0.2126, 0.7152, 0.0722]) + 0.05
+
+
+@pytest.mark.parametrize("seen", BLIND)
+def test_the_three_verdicts_differ_in_lightness_for_everybody_and_in_print(seen):
+    dark, middle, pale = (light(paper.STYLE[one]["color"], BLIND[seen]) for one in ("may go", "to be checked live",
+                                                                                    "stays"))
+    assert middle / dark > 1.7 and pale / middle > 1.3
+    # The palest needs a border to stand out from white paper, as WCAG asks of graphics.
+    assert 1.05 / light(paper.STYLE["stays"]["edgecolor"], BLIND[seen]) > 3
+    assert len({paper.STYLE[one].get("hatch") for one in paper.STYLE}) == 3
+
+
+@pytest.mark.parametrize("draw", [charts.months, charts.longer])
+def test_areas_have_a_border_as_bars_have(draw):
+    picture = draw(few())
+    lines = [line for line in picture.axes[0].get_lines() if line.get_color() == paper.STYLE["stays"]["edgecolor"]]
+    assert [max(line.get_ydata()) for line in lines] == [picture.table["all"].max()]
+
+
+def test_the_funnel_draws_and_lists_the_same_sums():
+    population = few()
+    picture = charts.funnel(population)
+    table = picture.table
+    assert (table["left"].shift().iloc[1:-1] - table["stay"].iloc[1:-1]).tolist() == table["left"].iloc[1:-1].tolist()
+    assert table["stay"].sum() + table["left"].iloc[-1] == table["left"].iloc[0] == len(population)
+    assert {f"{n:,}" for n in table["left"]} <= set(picture.numbers)
 
 
 def test_drawing_does_not_touch_pyplot():

@@ -1,5 +1,6 @@
 """The text of a choice means the same without a widget; a slip of the pen is refused; nobody who stays is chosen."""
 
+import dataclasses
 import datetime
 import tomllib
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from purgelib import choice, population, rules
 from purgelib.choice import Choice
 from purgelib.errors import BadChoice
+from purgelib.rules import Policy
 
 DAY = datetime.date(2026, 10, 1)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8).filter(lambda t: t.strip())
@@ -143,3 +145,34 @@ def test_a_sealed_run_keeps_the_choice_it_was_sealed_with(tmp_path):
     path.unlink()
     with pytest.raises(BadChoice, match="sealed already"):
         other.save(tmp_path)
+
+
+def test_saving_loses_nobody_whom_the_saved_choice_keeps(tmp_path):
+    mine, theirs = Choice(policy=Policy()), Choice(policy=Policy()).keeping("00411111", "on leave")
+    theirs.save(tmp_path)
+    with pytest.raises(BadChoice, match="keeps 00411111, and this choice does not") as lost:
+        mine.save(tmp_path)
+    assert lost.value.value == ["00411111"] and choice.load(tmp_path) == theirs
+    mine.keeping("00411111 ", "on leave").save(tmp_path)
+    dataclasses.replace(mine, released=(("00411111", "left after all"),)).save(tmp_path)
+    assert choice.load(tmp_path).keep == ()
+
+
+def test_a_choice_on_disk_that_cannot_be_read_is_not_written_over(tmp_path):
+    (tmp_path / "choice.toml").write_text("[[keep]\n")
+    with pytest.raises(BadChoice, match="is not TOML"):
+        Choice(policy=Policy()).save(tmp_path)
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-8"])
+def test_a_text_that_an_editor_on_windows_saved_is_read(tmp_path, coding):
+    one = Choice("für alle", policy=Policy())
+    (tmp_path / "choice.toml").write_text(one.to_toml(), encoding=coding)
+    assert choice.load(tmp_path) == one
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "cp1252"])
+def test_a_text_in_another_coding_is_refused_with_what_to_do(tmp_path, coding):
+    (tmp_path / "choice.toml").write_text(Choice("für alle", policy=Policy()).to_toml(), encoding=coding)
+    with pytest.raises(BadChoice, match="save it as UTF-8"):
+        choice.load(tmp_path)

@@ -11,7 +11,7 @@ import sys
 import invented
 import pytest
 
-from purgelib import copies, journal, looks
+from purgelib import copies, journal, looks, runfile
 from purgelib.errors import CopyFailed, Failed, Refused, RunBusy
 from purgelib.journal import CONFIRMED, FAILED, INTENDED, SENT, SKIPPED
 
@@ -235,9 +235,9 @@ def test_a_damaged_file_is_never_taken_for_an_empty_one(tmp_path, harm):
 def test_a_journal_of_another_version_is_refused(tmp_path):
     with journal.open(tmp_path) as book:
         book.settle("a", ACTION, {}, DATE, CONFIRMED)
-    damage(tmp_path, "pragma user_version = 3")
+    damage(tmp_path, f"pragma user_version = {runfile.FORMAT + 1}")
     for use in (lambda: journal.read(tmp_path), lambda: journal.open(tmp_path).__enter__()):
-        with pytest.raises(Refused, match="form 3"):
+        with pytest.raises(Refused, match=f"form {runfile.FORMAT + 1}"):
             use()
 
 

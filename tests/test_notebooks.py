@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
+import record_notebooks
 
 from purgelib import guards, journal, plan, report, restore, sandbox
 
@@ -64,6 +65,25 @@ def test_the_way_of_a_person_ends_with_users_gone_and_two_restored(data):
     run("06_restore", data, run="walk", **back, confirmed=restore.to_be_typed(folder, **back))
     made = report.count(folder)
     assert made.purged > 500 and made.dates_put_back == 1 and made.users_recreated == 1
+
+
+def test_choosing_with_nobody_ticked_runs_to_its_end_and_says_so(data, tmp_path):
+    whole = (NOTEBOOKS.parent / "data" / "sample" / "choice.toml").read_text()
+    (tmp_path / "nobody.toml").write_text(whole[:whole.index("[[tick]]")])
+    done = run("02_choose", data, run="nobody", choice_file=str(tmp_path / "nobody.toml"))
+    said = "".join(one.get("text", "") for cell in done.cells for one in cell.get("outputs", ()))
+    assert "Nobody is chosen, so there is nothing to review yet" in said
+    assert "Nobody is chosen, so there is nobody to look at" in said
+    assert not list((data / "runs" / "nobody").glob("*.xlsx"))
+
+
+def test_what_changed_shows_a_month_of_changes_and_no_picture_depends_on_the_day():
+    source = "".join(cell.source for cell in cells(NOTEBOOKS / "01_explore.ipynb"))
+    assert "charts.age(people, today)" in source
+    committed = json.dumps([cell.outputs for cell in cells(NOTEBOOKS / "01_explore.ipynb")])
+    assert "As of 22 November 2026. The policy allows 7 days." in committed
+    assert "70 came, 24 went" in committed
+    assert record_notebooks.given("today = \"\"   # the day") == "today = \"2026-11-22\"   # the day"
 
 
 def test_a_wrong_confirmation_stops_the_unattended_run_before_anything_is_written(data):

@@ -3,11 +3,13 @@
 import dataclasses
 import types
 
+import exported
 import pandas as pd
 import pytest
 from invented import people, POLICY, row
 
-from purgelib import oddities
+from purgelib import identifiers, oddities
+from purgelib.errors import BadChoice
 
 DAY = pd.Timestamp
 ODD = {
@@ -21,8 +23,7 @@ ODD = {
     "the only user of a group": row(primary_id="odd", user_group="99"),
     "no user group": row(primary_id="odd", user_group=None),
     "the primary ID cannot be trusted": row(primary_id="odd", id_problem="damaged"),
-    "the ID resembles another one": row(primary_id="odd",
-                                        doubt="another ID differs only by leading zeros or the like"),
+    "the ID resembles another one": row(primary_id="odd", doubt=identifiers.ALIKE),
     "the export is doubtful about the user": row(primary_id="odd", doubt="its rows contradict each other"),
 }
 POLICY_KNOWN = dataclasses.replace(POLICY, protected_groups=("06",))
@@ -73,5 +74,13 @@ def test_ghosts_and_rows_that_repeat_are_told_from_the_files():
 
 
 def test_what_is_not_looked_for_is_refused():
-    with pytest.raises(KeyError, match="no expiry date"):
+    with pytest.raises(BadChoice, match="no expiry date") as caught:
         oddities.who(everybody(), "something else")
+    assert all(one.what in str(caught.value) for one in oddities.ODDITIES)
+
+
+def test_an_id_that_reading_finds_alike_is_told(tmp_path):
+    everybody = ["00412345", "O0412345", *(f"0099{at:04}" for at in range(9))]
+    population = exported.judged(exported.read(tmp_path, [exported.user(one) for one in everybody], strict=False))
+    # Of the other one it is doubtful before whose row this is.
+    assert oddities.who(population, "the ID resembles another one")["primary_id"].tolist() == ["O0412345"]

@@ -237,8 +237,8 @@ def test_a_plan_holds_the_facts_as_seen_and_every_reason(sealed, people):
     row = sealed.users.set_index("primary_id").loc["x@example.edu"]
     assert row[list(planned.SEEN)].to_dict() == {
         "user_group": "06", "name": '=cmd() Exa,"mple', "expiry_date": "2019-06-30", "account_type": "EXTERNAL",
-        "record_type": "PUBLIC", "purge_date": "", "status": "ACTIVE", "campus": "", "other_roles": "False", "loans": "",
-        "requests": "", "fees": ""}
+        "record_type": "PUBLIC", "purge_date": "", "status": "ACTIVE", "campus": "", "other_roles": "False",
+        "loans": "", "requests": "", "fees": ""}
     assert set(row["reason"].split("; ")) == {f"{what} not known: Alma will tell" for what in
                                               ("purge date", "loans", "fees", "requests")}
 
@@ -284,3 +284,28 @@ def test_a_plan_of_another_form_is_refused_with_the_version_that_made_it(sealed,
 def test_the_summary_says_what_how_many_where_and_until_when(sealed):
     for said in ("update user", "2026-11-01", "12 of 16", "Invented University", "sandbox", "2026-11-21", "2026-12-06"):
         assert said in sealed.summary()
+
+
+def test_who_came_into_a_ticked_subset_since_the_choice_was_saved_is_named_and_refused(tmp_path, people, inputs):
+    CHOICE.save(tmp_path / "run", people)
+    later = write(tmp_path / "later", [*map(person, [*STRANGE, "newcomer"]), person("keep-me")])
+    judged = population.judge(exports.read(later), CHOICE.policy)
+    with pytest.raises(errors.BadChoice, match="1 users are chosen who were not.*newcomer") as refusal:
+        plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)
+    assert refusal.value.value == ["newcomer"] and not (tmp_path / "run" / "plan.json").exists()
+    CHOICE.save(tmp_path / "run", judged)
+    assert len(plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)) == len(STRANGE) + 1
+
+
+def test_fewer_than_when_the_choice_was_saved_is_fine(tmp_path, people, inputs):
+    CHOICE.save(tmp_path / "run", people)
+    fewer = write(tmp_path / "fewer", [*map(person, STRANGE[:-1]), person("keep-me")])
+    judged = population.judge(exports.read(fewer), CHOICE.policy)
+    assert len(plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)) == len(STRANGE) - 1
+
+
+def test_who_was_ticked_and_narrowed_away_is_not_called_not_ticked(tmp_path, people):
+    narrowed = dataclasses.replace(CHOICE, only=(("account_type", ("INTERNAL",)),))
+    listed = planned.not_chosen(people, narrowed, narrowed.chosen(people), population.STAYS).set_index("primary_id")
+    assert listed["reason"]["NA"] == "ticked, but left out by what narrows the choice"
+    assert listed["reason"]["other"] == "not ticked" and listed["reason"]["keep-me"].startswith("kept by name")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from purgelib import population, rules
+from purgelib.errors import BadChoice
 from purgelib.population import CHECK, MAY_GO, STAYS
 
 DAY = pd.Timestamp(invented.AS_OF)
@@ -131,6 +132,38 @@ def test_why_answers_for_one_user_in_any_case_and_for_nobody_at_all():
     assert judged.why("somebody else").empty
 
 
+@pytest.mark.parametrize("facets", [("group",), ("user_group", "typo"), ("verdict", "verdict")])
+def test_counting_by_what_is_no_facet_says_which_there_are(facets):
+    judged = invented.people(invented.row())
+    with pytest.raises(BadChoice) as caught:
+        judged.counts(*facets)
+    assert facets[-1] in str(caught.value)
+    if facets[-1] != "verdict":
+        assert all(name in str(caught.value) for name in judged.facets)
+
+
+def test_the_funnel_adds_up_at_every_step():
+    judged = invented.people(
+        invented.row(), invented.row(primary_id="b", loans=1, fees=9.0), invented.row(primary_id="c", loans=None),
+        invented.row(primary_id="d", user_group="30"), invented.row(primary_id="e", expiry_date=None),
+        invented.row(primary_id="f", id_problem="damaged"), invented.row(primary_id="g", purge_known=False,
+                                                                         purge_date=None))
+    steps = judged.funnel()
+    assert (steps["left"].shift().iloc[1:] - steps["stay"].iloc[1:]).tolist() == steps["left"].iloc[1:].tolist()
+    assert steps["stay"].sum() + steps["left"].iloc[-1] == steps["left"].iloc[0] == len(judged)
+    assert steps["stay"].sum() == (judged.verdict == STAYS).sum()
+    assert steps["left"].iloc[-1] == judged.verdict.isin([MAY_GO, CHECK]).sum()
+
+
+def test_the_funnel_asks_in_the_order_in_which_staff_think():
+    # Can this user be told at all; is it somebody for ever; is it long enough ago; does anything still hold the user.
+    order = invented.people(invented.row()).funnel()["reason"].tolist()
+    thought = ["everybody", "the primary ID cannot be trusted", "is on the list of protected IDs",
+               "is in a protected user group", "is of a record type that stays", "not expired", "expired too recently",
+               "purge date in the future", "has a role other than Patron", "has loans", "owes fees", "has requests"]
+    assert [one for one in order if one in thought] == thought
+
+
 def test_facets_hold_codes_and_years_as_texts():
     judged = invented.people(invented.row(), invented.row(primary_id="b", expiry_date=None, user_group=None))
     assert judged.facets[["user_group", "expired"]].astype(str).to_numpy().tolist() == [["06", "2019"], ["", "none"]]
@@ -142,3 +175,10 @@ def test_judging_changes_no_table(asked):
     before = given.users.copy()
     population.judge(given, invented.POLICY).counts(asked)
     pd.testing.assert_frame_equal(given.users, before)
+
+
+def test_one_user_is_told_in_a_sentence_and_an_id_of_nobody_is_named():
+    judged = invented.people(invented.row(primary_id="00412345"), invented.row(primary_id="x", name=None, loans=1))
+    assert judged.one(" 00412345") == "00412345, Ada Example, 06 Undergraduate: may go."
+    assert judged.one("X") == "x, without a name, 06 Undergraduate: stays."
+    assert judged.one("412345").startswith("Nobody in these exports has the primary ID '412345'")

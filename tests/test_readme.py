@@ -85,3 +85,16 @@ def test_the_page_of_the_sandbox_names_its_keys_and_orders_what_it_takes():
     alma = trying.Tried(users=20)
     for body, where in orders:
         assert alma.ask("POST", where, body.encode()).status == 200, body
+
+
+def test_what_is_said_of_ids_that_are_alike_is_explained_under_its_own_words():
+    from purgelib import identifiers
+
+    assert f"*{identifiers.ALIKE}*" in (ROOT / "data" / "EXPORTS.md").read_text()
+
+
+def test_safety_says_how_long_a_run_without_a_plan_may_lie_there():
+    from purgelib.rules import Policy
+
+    for text in (README, (ROOT / "SAFETY.md").read_text()):
+        assert re.search(rf"`keep_files_days`\s\({Policy().keep_files_days}", text)

@@ -248,11 +248,80 @@ def test_the_name_of_whoever_looked_through_comes_back(tmp_path):
 
 @pytest.mark.parametrize("other", [
     {"institution": "Elsewhere"}, {"ticks": frozenset({("06", "2019")})}, {"leave_out": ("has loans",)},
-    {"only": (("record_type", ("PUBLIC",)),)}, {"policy": choice.Policy(protected_groups=("06",))}])
+    {"only": (("record_type", ("PUBLIC",)),)}])
 def test_another_choice_is_refused(tmp_path, other):
     path = sent(tmp_path)
     with pytest.raises(BadChoice, match="another review.*Example University.*2026-11-21"):
         review.read(path, people(), choice.dataclasses.replace(CHOICE, **other))
+
+
+def test_a_choice_with_another_policy_is_refused_before_anybody_is_shown_or_kept_by_it(tmp_path):
+    other = choice.dataclasses.replace(CHOICE, policy=choice.Policy(protected_groups=("06",)))
+    path = sent(tmp_path)
+    for use in (lambda: review.write(people(), other, tmp_path / "more"), lambda: review.read(path, people(), other),
+                lambda: review.read(tmp_path, people(), other), lambda: review.hand_out(people(), other, tmp_path)):
+        with pytest.raises(BadChoice, match="another policy"):
+            use()
+
+
+@pytest.mark.parametrize("column", ["Verdict", "Reasons"])
+def test_what_is_written_over_the_other_columns_keeps_the_user(tmp_path, column):
+    found = back(sent(tmp_path), put(3, column, "PLEASE KEEP, on leave"))
+    assert kept(found) == {"00411111": review.CHANGED} and kinds(found) == ["row changed"]
+
+
+@pytest.mark.parametrize("heading", ["", "Comment", "KEEP", "keep "])
+def test_what_is_written_beside_a_row_keeps_its_user_with_these_words(tmp_path, heading):
+    def write(book):
+        sheet = book.worksheets[1]
+        sheet.cell(2, 11).value = heading or None
+        sheet.cell(3, 11).value = "keep her"
+    found = back(sent(tmp_path), write)
+    assert kept(found) == {"00411111": "written beside in the review: keep her"}
+    assert kinds(found) == ["written beside"]
+
+
+def test_what_is_written_above_the_table_keeps_all_of_its_sheet(tmp_path):
+    found = back(sent(tmp_path), lambda book: book.worksheets[1].cell(1, 3).__setattr__("value", "KEEP ALL OF THESE"))
+    assert set(kept(found)) == {"00411111", "00422222", "00433333"}
+    assert [(one.kind, one.value) for one in found.named.itertuples()] == [("written above", "KEEP ALL OF THESE")]
+
+
+@pytest.mark.parametrize("words", ["{} but not Ada", "KEEP ALL. {}"[9:] + " ?", "{}\nkeep the first"])
+def test_what_is_added_to_the_title_of_a_sheet_keeps_all_of_it(tmp_path, words):
+    def add(book):
+        cell = book.worksheets[1].cell(1, 1)
+        cell.value = words.format(cell.value)
+    assert set(kept(back(sent(tmp_path), add))) == {"00411111", "00422222", "00433333"}
+
+
+def test_comments_beside_cells_are_named_as_nobody_reads_them(tmp_path):
+    def comment(book):
+        book.worksheets[1]["A3"].comment = openpyxl.comments.Comment("keep!", "Bo")
+    assert kinds(back(sent(tmp_path), comment)) == ["comments not read"]
+
+
+def test_no_sheet_can_be_sorted_as_the_two_open_columns_would_be_sorted_alone(tmp_path):
+    book = openpyxl.load_workbook(sent(tmp_path))
+    assert all(sheet.protection.sheet and sheet.protection.sort for sheet in book.worksheets)
+
+
+def test_a_second_colleagues_workbook_adds_to_the_first(tmp_path):
+    first, second = back(sent(tmp_path / "a"), put(3, "KEEP", "x")), sent(tmp_path / "b")
+    book = openpyxl.load_workbook(second)
+    put(4, "KEEP", "x")(book)
+    book.save(second)
+    assert set(kept(review.read(second, people(), first.choice))) == {"00411111", "00422222"}
+
+
+def test_who_was_let_go_and_is_kept_again_stands_in_one_list_only(tmp_path):
+    one = choice.dataclasses.replace(CHOICE, released=(("00411111", "left"),))
+    path = sent(tmp_path, one=one)
+    book = openpyxl.load_workbook(path)
+    put(3, "KEEP", "x")(book)
+    book.save(path)
+    found = review.read(path, people(), one)
+    assert kept(found) == {"00411111": "kept in review"} and found.choice.released == ()
 
 
 def test_another_day_of_the_data_is_refused(tmp_path):
@@ -307,8 +376,19 @@ def test_the_workbook_is_its_owners_only_and_whole_or_not_at_all(tmp_path, monke
 
 
 def test_nobody_chosen_makes_no_review(tmp_path):
-    with pytest.raises(BadChoice, match="Nobody is chosen"):
-        sent(tmp_path, one=choice.Choice())
+    nobody = choice.Choice(policy=invented.POLICY)
+    assert sent(tmp_path, one=nobody) is None
+    assert "tick some users first" in review.hand_out(people(), nobody, tmp_path)
+    assert sent(tmp_path / "named.xlsx", one=nobody) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_handed_out_is_said_and_so_is_what_lay_there_before(tmp_path):
+    said = review.hand_out(people(), CHOICE, tmp_path)
+    path, = tmp_path.iterdir()
+    assert said == f"{path.name}: 4 users, to be sent to those who know them."
+    again = review.hand_out(people(), CHOICE, tmp_path)
+    assert again.startswith(f"{path.name} is there already, and is left as it is: it may hold answers. If somebody")
 
 
 def test_a_group_of_more_users_than_a_sheet_holds_is_split(tmp_path, monkeypatch):

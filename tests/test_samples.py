@@ -1,12 +1,14 @@
 """A sample is drawn by seed, not by chance of the rows; no answer is lost; whoever is wrong, or not clear, is kept."""
 
+import csv
 import math
 
 import invented
+import numpy as np
 import pandas as pd
 import pytest
 
-from purgelib import choice, lists, samples
+from purgelib import bounds, choice, lists, samples
 from purgelib.errors import BadChoice
 
 START = "https://library.alma.example.edu/"
@@ -57,7 +59,7 @@ def test_each_ticked_subset_gives_as_many_as_it_has():
 def test_nobody_who_stays_or_is_kept_is_drawn():
     judged = invented.people(invented.row(primary_id="goes"), invented.row(primary_id="stays", loans=1),
                              invented.row(primary_id="kept"), invented.row(primary_id="other", user_group="10"))
-    one = choice.Choice(ticks=frozenset({("06", "2019")}), keep=(("KEPT", "x"),))
+    one = choice.Choice(policy=invented.POLICY, ticks=frozenset({("06", "2019")}), keep=(("KEPT", "x"),))
     assert samples.draw(judged, one).table["primary_id"].tolist() == ["goes"]
 
 
@@ -160,7 +162,7 @@ def test_no_sample_yet_is_said(tmp_path):
 @pytest.mark.parametrize(("wrong", "looked", "share"), [
     (0, 5, 0.4507), (0, 40, 0.0722), (2, 40, 0.1492), (1, 10, 0.3942), (40, 40, 1.0), (3, 2000, 0.00387)])
 def test_the_bound_is_that_of_clopper_and_pearson(wrong, looked, share):
-    found = samples.at_most(wrong, looked)
+    found = bounds.at_most(wrong, looked)
     assert found == pytest.approx(share, rel=2e-3)
     if wrong < looked:
         fewer = sum(math.comb(looked, k) * found**k * (1 - found)**(looked - k) for k in range(wrong + 1))
@@ -170,7 +172,7 @@ def test_the_bound_is_that_of_clopper_and_pearson(wrong, looked, share):
 @pytest.mark.parametrize(("wrong", "looked"), [(1, 0), (3, 2), (-1, 2), (0, 0)])
 def test_a_share_of_nothing_is_refused(wrong, looked):
     with pytest.raises(BadChoice):
-        samples.at_most(wrong, looked)
+        bounds.at_most(wrong, looked)
 
 
 def test_the_sentence_is_honest(tmp_path):
@@ -181,7 +183,7 @@ def test_the_sentence_is_honest(tmp_path):
     assert samples.read(tmp_path, judged, every(judged)).summary().startswith("Nobody was looked at yet; 10 users")
     for one in ids:
         samples.answer(tmp_path, one, "right")
-    assert "up to about 26 % of the others may be wrong (95 % sure)" in samples.read(
+    assert "up to about 38 % of the others may be wrong (95 % sure)" in samples.read(
         tmp_path, judged, every(judged)).summary()
     # One of five in a subset of 30: five of the other 25.
     samples.answer(tmp_path, sample.table.loc[sample.table["user_group"].str.startswith("06"), "primary_id"].iloc[0],
@@ -223,6 +225,72 @@ def test_checked_csv_starts_no_formula_and_is_its_owners_only(tmp_path):
     assert samples.read(tmp_path / "run", judged, every(judged)).choice.keep == (("'=1", "found wrong in the sample"),)
 
 
+def test_a_large_subset_of_which_few_were_looked_at_is_not_hidden_by_many_small_ones():
+    subsets = pd.DataFrame({"users": [5000, *[3] * 50], "looked at": 3, "wrong": 0})
+    assert 0.61 < bounds.of_all(subsets) < 0.64
+    alike = pd.DataFrame({"users": [1000] * 10, "looked at": 30, "wrong": 0})
+    # Where all subsets are alike, it is as if all had been drawn from one.
+    assert bounds.of_all(alike) == pytest.approx(bounds.at_most(0, 300), rel=1e-6)
+    assert bounds.of_all(subsets.assign(wrong=[1, *[0] * 50])) > 0.86
+    assert bounds.of_all(subsets[1:]) == 0.0, "everybody was looked at"
+
+
+def test_the_bound_of_all_holds_as_often_as_it_says():
+    sizes, drawn, draw = [2000, 300, 40], 5, np.random.default_rng(7)
+    shares = np.array([0.3, 0.02, 0.5])
+    missed = 0
+    for _ in range(400):
+        wrong = draw.binomial(drawn, shares)
+        told = bounds.of_all(pd.DataFrame({"users": sizes, "looked at": drawn, "wrong": wrong}))
+        missed += told < (np.array(sizes) * shares).sum() / sum(sizes)
+    assert missed <= 0.05 * 400 + 3 * (400 * 0.05 * 0.95) ** 0.5
+
+
+def test_wrong_counts_whatever_was_answered_later_and_however_it_is_saved(tmp_path):
+    judged = invented.people(invented.row(primary_id="00411111"))
+    samples.draw(judged, every(judged)).save(tmp_path)
+    samples.answer(tmp_path, "00411111", "wrong", "still here")
+    rows = lists.read(tmp_path / samples.FILE)
+    lists.write(pd.concat([rows, rows.assign(**{"Answer (right or wrong)": "right", "Note": ""})]),
+                tmp_path / samples.FILE)
+    samples.draw(judged, every(judged)).save(tmp_path)
+    found = samples.read(tmp_path, judged, every(judged))
+    assert dict(found.choice.keep) == {"00411111": "found wrong in the sample: still here"}
+
+
+@pytest.mark.parametrize("answer", ["", "right"])
+@pytest.mark.parametrize("heading", ["My own column", "Answer (right or wrong)", "Note"])
+def test_what_is_written_in_a_column_of_ones_own_keeps_the_user_and_stays(tmp_path, heading, answer):
+    judged = invented.people(invented.row(primary_id="00411111"))
+    path = samples.draw(judged, every(judged)).save(tmp_path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        headings, row = csv.reader(file)
+    row[headings.index("Answer (right or wrong)")] = answer
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*headings, heading], [*row, "wrong"]])
+    for _ in range(2):
+        found = samples.read(tmp_path, judged, every(judged))
+        assert [one for one, _ in found.choice.keep] == ["00411111"] and "wrong" in found.choice.keep[0][1]
+        samples.draw(judged, every(judged)).save(tmp_path)
+
+
+def test_a_note_beside_right_is_named_so_that_somebody_reads_it(tmp_path):
+    judged = invented.people(invented.row(primary_id="00411111"))
+    samples.draw(judged, every(judged)).save(tmp_path)
+    samples.answer(tmp_path, "00411111", "right", "but still employed here!")
+    found = samples.read(tmp_path, judged, every(judged))
+    assert found.choice.keep == () and "read the note" in found.named["problem"].item()
+
+
 def test_an_empty_choice_draws_nobody():
-    assert len(samples.draw(people(), choice.Choice())) == 0
-    assert isinstance(samples.draw(people(), choice.Choice()).table, pd.DataFrame)
+    assert len(samples.draw(people(), choice.Choice(policy=invented.POLICY))) == 0
+    assert isinstance(samples.draw(people(), choice.Choice(policy=invented.POLICY)).table, pd.DataFrame)
+
+
+def test_an_empty_sample_is_saved_and_read_and_says_so(tmp_path):
+    judged = people(4)
+    samples.draw(judged, choice.Choice(policy=invented.POLICY)).save(tmp_path)
+    found = samples.read(tmp_path, judged, choice.Choice(policy=invented.POLICY))
+    assert found.summary() == "Nobody is chosen, so there is nobody to look at: tick some users first."
+    assert found.choice == choice.Choice(policy=invented.POLICY) and found.kept.empty
+    assert found.subsets.empty and found.named.empty

@@ -148,7 +148,8 @@ def test_help_names_every_option_kind_and_policy(capsys):
     assert caught.value.code == 0 and "127.0.0.1 only" in said and "python -m purgelib.sandbox --port 8080" in said
     assert all(re.search(rf"^  {kind} ", said, re.M) for kind in faults.KINDS)
     for option in ("port", "seed", "users", "faults", "per-second", "latency", "daily", "job-seconds",
-                   "no-job-throttle", "delete-policy", "state", "folder", "idle-hours", "write-exports"):
+                   "no-job-throttle", "delete-policy", "state", "folder", "idle-hours", "write-exports",
+                   "write-earlier"):
         assert f"--{option}" in said
 
 

@@ -63,8 +63,7 @@ def changes(change):
     """
     table = change.by_group
     labels = table.index.tolist()
-    heads = [name for name in table.columns if name != "after"] + ["after"]
-    shown = {head: table[head].tolist() for head in heads}
+    shown = {head: table[head].tolist() for head in table.columns}
     axes = paper.lines("What changed, by user group", change.first_sentence(), change.sentences(), table, labels, BARS,
                        _columns(shown)[-1])
     came, went = table["came"] + table["moved in"], -table["went"] - table["moved out"]

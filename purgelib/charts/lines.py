@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, StrMethodFormatter
 
 from purgelib.charts import paper
+from purgelib.errors import BadChoice
 from purgelib.expiries import as_days
 from purgelib.population import CHECK, MAY_GO, NO_EXPIRY, STAYS, VERDICTS
 
@@ -34,7 +35,10 @@ def months(population):
     axes.set_xlim(months_drawn[0], months_drawn[-1])
     axes.xaxis.set_major_locator(MultipleLocator(12 * (1 if len(months_drawn) < 15 * 12 else 2), offset=0))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda month, _: f"{1970 + month / 12:.0f}"))
-    axes.set_xlabel("month of expiry (a year stands at its January)", color=paper.QUIET, fontproperties=paper.font())
+    outside = int(table[VERDICTS].to_numpy()[~drawn].sum())
+    axes.set_xlabel("month of expiry (a year stands at its January)"
+                    + (f"; not drawn: {outside:,} users of other years, or without an expiry date" if outside else ""),
+                    color=paper.QUIET, fontproperties=paper.font())
     _mark(axes, _month(last), f"policy: expired by {_said(last)}", before=True)
     _mark(axes, _month(population.as_of), f"data of {_said(population.as_of)}")
     return axes.figure
@@ -65,9 +69,9 @@ def longer(population):
 def age(population, today=None):
     """Draws how old each export is, against what the policy allows. Only reads.
 
-    today: a day, or the day on which this is called.
+    today: a day (2026-11-22, as text or date); nothing, or an empty text: the day on which this is called.
     """
-    today = pd.Timestamp(today or datetime.date.today()).date()
+    today = _day(today)
     days = [source.data_date for source in population.inputs]
     newest = max((day for day in days if day), default=today)
     table = pd.DataFrame({"file": [source.name for source in population.inputs],
@@ -83,7 +87,7 @@ def age(population, today=None):
     for at, days_old in enumerate(old):
         style = paper.STYLE[MAY_GO if days_old <= limit else CHECK]
         axes.barh(at, max(0, days_old), height=0.5, linewidth=0.5, **{"edgecolor": "none"} | style)
-        axes.text(1.03, at, _old(table["days old"][at], limit), transform=axes.get_yaxis_transform(), va="center",
+        axes.text(1.03, at, _old(table["days old"][at], limit), transform=paper.on_the_line(axes), va="baseline",
                   color=paper.INK, fontproperties=paper.font(weight="normal" if days_old <= limit else "bold"))
     axes.axvline(limit, color=paper.INK, linewidth=1.2, linestyle="--")
     axes.set_xlim(0, max(limit, *old, 1) * 1.05 if old else limit + 1)
@@ -92,6 +96,16 @@ def age(population, today=None):
     axes.set_xlabel("days old (dashed: the policy's limit)", color=paper.QUIET, fontproperties=paper.font())
     paper.heading(axes, "export", x=-0.02)
     return axes.figure
+
+
+def _day(given):
+    if not given:
+        return datetime.date.today()
+    try:
+        return datetime.date.fromisoformat(str(given)[:10])
+    except ValueError:
+        raise BadChoice(f"{given!r} is no day: write it as 2026-11-22, or leave it empty for today.", where="today",
+                        value=given) from None
 
 
 def _by_month(population):
@@ -167,6 +181,8 @@ def _stack(axes, along, counts, verdicts):
         axes.fill_between(along, below, below + heights, facecolor=colour, label=verdict,
                           **{"edgecolor": colour} | style)
         below = below + heights
+    # Light grey alone is too near to white, on paper and for tired eyes.
+    axes.plot(along, below, color=paper.STYLE[STAYS]["edgecolor"], linewidth=0.8, solid_joinstyle="miter")
     axes.set_ylim(0, max(1, below.max(initial=1)) * 1.22)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.02), ncols=3, frameon=False, borderaxespad=0, borderpad=0,
                 prop=paper.font(), columnspacing=1.2)

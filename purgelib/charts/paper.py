@@ -30,7 +30,7 @@ DIGIT = 0.73 * SIZE / 72  # how high a digit is, in inches
 LONGEST = 44  # letters of a label
 FEW = 8  # lines that are read aloud; the others stand in the table
 WIDE = 1500  # dots: wider pictures scroll instead of shrinking until nobody can read them
-SHARP, LESS_SHARP, LARGE = 2, 1.5, 150  # dots per dot of the screen; less on so many square inches or more
+SHARP, LEAST_SHARP, DOTS = 2, 1.25, 5e6  # dots per dot of the screen; less where there would be more dots in all
 COLOURS = 128  # flat areas need few: the notebook that keeps the picture is a third of the size
 # For group names in scripts that matplotlib's own font lacks; only what is installed is asked for.
 FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Microsoft YaHei", "Yu Gothic", "PingFang SC", "Arial Unicode MS")
@@ -58,10 +58,11 @@ class Picture(Figure):
         with warnings.catch_warnings():
             # A letter that no installed font has becomes a box; the group's code beside it stays readable.
             warnings.filterwarnings("ignore", message="Glyph .* missing")
-            sharp = SHARP if np.prod(self.get_size_inches()) < LARGE else LESS_SHARP
+            sharp = float(np.clip(np.sqrt(DOTS / np.prod(self.get_size_inches())) / 100, LEAST_SHARP, SHARP))
             self.set_dpi(100 * sharp)
             self.canvas.draw()
-        dots = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3])
+        drawn = self.canvas.buffer_rgba()
+        dots = Image.frombytes("RGB", drawn.shape[1::-1], bytes(drawn), "raw", "RGBX")
         self.set_dpi(100)
         few = dots.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         # Nearly white is white, so that the sheet has no edge on a white page.
@@ -100,11 +101,16 @@ def lines(title, said, words, table, labels, width, right=0.0):
     axes.set_ylim(max(1, len(labels)) - 0.5, -0.5)
     # Ticks cost ten times as much as texts.
     axes.set_yticks([])
-    place = axes.get_yaxis_transform() + ScaledTranslation(0, -DIGIT / 2, axes.figure.dpi_scale_trans)
+    place = on_the_line(axes)
     for line, label in enumerate(labels):
         axes.text(-0.08 / width, line, label, transform=place, ha="right", va="baseline", color=INK,
                   fontproperties=font(), parse_math=False)
     return axes
+
+
+def on_the_line(axes):
+    """Returns the place of a text whose baseline makes it stand in the middle of its line."""
+    return axes.get_yaxis_transform() + ScaledTranslation(0, -DIGIT / 2, axes.figure.dpi_scale_trans)
 
 
 def heading(axes, text, x, line=-0.65, align="right"):

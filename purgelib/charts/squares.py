@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 
 from purgelib.charts import paper
 from purgelib.charts.years import folded
+from purgelib.errors import BadChoice
 from purgelib.population import NO_EXPIRY, VERDICTS
 
 
@@ -17,6 +18,9 @@ def heatmap(population, verdict=None):
     verdict: count only those who may go, are to be checked live, or stay. Groups, years and shades are those of
     everybody, so that the maps can be laid side by side.
     """
+    if verdict is not None and verdict not in VERDICTS:
+        raise BadChoice(f"{verdict!r} is no verdict: {', '.join(VERDICTS)}; or none, for everybody.", where="verdict",
+                        value=verdict)
     cube, names = population.cube, population.group_names
     everybody = cube.by("user_group", "expired", "verdict")
     counts = everybody.sum(axis=2) if verdict is None else everybody[:, :, VERDICTS.index(verdict)]

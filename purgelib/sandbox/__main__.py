@@ -29,7 +29,7 @@ def main(words=None):
     parser = _parser()
     ask = parser.parse_args(words)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
-    if ask.write_exports:
+    if ask.write_exports or ask.write_earlier:
         return _write_exports(ask)
     wish = _wish(parser, ask)
     # Told to end while it still invents people, it tidies up as at any other time.
@@ -44,10 +44,11 @@ def main(words=None):
 
 
 def _write_exports(ask):
-    from purgelib.sandbox import exports
+    from purgelib.sandbox import earlier, exports
     try:
-        for path in exports.write(ask.write_exports, ask.users, ask.seed):
-            sys.stdout.write(f"{path}\n")
+        for folder, made in ((ask.write_exports, exports), (ask.write_earlier, earlier)):
+            for path in made.write(folder, ask.users, ask.seed) if folder else ():
+                sys.stdout.write(f"{path}\n")
     except OSError as error:
         sys.stderr.write(f"The exports cannot be written: {error}\n")
         return 1
@@ -100,6 +101,8 @@ def _parser():
     other = parser.add_argument_group("instead of serving")
     other.add_argument("--write-exports", type=pathlib.Path, metavar="DIR",
                        help="write last night's export files there, and end")
+    other.add_argument("--write-earlier", type=pathlib.Path, metavar="DIR",
+                       help="write the exports of a month before there, zipped, and end")
     return parser
 
 

@@ -37,7 +37,8 @@ def _headings(report):
     return [heading for heading, _ in reports.COLUMNS[report]]
 
 
-def _csv(report, rows):
+def as_csv(report, rows):
+    """Returns a report as CSV: bytes in UTF-8 with a mark at the start."""
     lines = [",".join(_quoted(cell) for cell in row) for row in [_headings(report), *rows]]
     return ("\n".join(lines) + "\n").encode("utf-8-sig")
 
@@ -74,11 +75,16 @@ def _timeless(packed):
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(packed)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
-            entry = zipfile.ZipInfo(name, _ZIP_TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3
-            new.writestr(entry, old.read(name), compresslevel=6)
+            put_timeless(new, name, old.read(name))
     return out.getvalue()
+
+
+def put_timeless(whole, name, data):
+    """Puts one file into an open zip file, with a time that is always the same."""
+    entry = zipfile.ZipInfo(name, _ZIP_TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.create_system = 3
+    whole.writestr(entry, data, compresslevel=6)
 
 
 def _xml(report, rows):
@@ -86,7 +92,7 @@ def _xml(report, rows):
 
 
 _FILES = {
-    "users_{}.csv": ("Users", _csv),
+    "users_{}.csv": ("Users", as_csv),
     "fines_and_fees_{}.txt": ("Fines and Fees", _tabs),
     "loans_{}.xlsx": ("Loans", _xlsx),
     "requests_{}.xml": ("Requests", _xml),
@@ -103,8 +109,10 @@ What Analytics of the invented university gave on the evening of 2026-11-21. Nob
 | `requests_2026-11-21.xml` | open requests, one row per request and lending partner | Analytics report XML |
 
 The sandbox shows the same university a day later: some users were renewed, borrowed something, or are gone.
+`data/sample-earlier` holds the same four reports of a month before, 2026-10-21, as CSV in one zipped file:
+01_explore compares the two. (A folder of exports holds the exports of one day, so they lie apart.)
 
-Make them again, byte for byte:
+Make both again, byte for byte:
 
     make sample
 """
