@@ -8,6 +8,7 @@ happen, with a reason). After the purge: *gone*, or *still in Alma*. A rehearsal
 import contextlib
 import hashlib
 import json
+import sqlite3
 import zlib
 from pathlib import Path
 
@@ -41,8 +42,6 @@ class Journal:
     def __init__(self, connection, path, vault=None):
         self._db, self._path, self._vault = connection, path, vault or copies.Vault()
         self._reader = None
-        with self._db:
-            self._db.executescript(TABLES)
 
     # ---- users
 
@@ -125,7 +124,7 @@ class Journal:
         found = pd.read_sql(f"select {', '.join(COLUMNS)} from users order by rowid", self._db, dtype="str")
         for name in ("old", "new"):
             # Few values occur, and each is put into words once.
-            said = {text: fields.words(fields.from_text(text)) for text in found[name].unique()}
+            said = {text: _storable(fields.words(fields.from_text(text))) for text in found[name].unique()}
             found[name] = found[name].map(said)
         return found
 
@@ -142,8 +141,7 @@ class Journal:
 
     def copy_of(self, primary_id, keys=()):
         """Returns the newest copy of a user's record, or None; keys: as ``copies.identities`` gives them."""
-        row = self._there().execute("select record, sha256 from copies where primary_id = ? order by rowid desc "
-                                    "limit 1", (primary_id,)).fetchone()
+        row = self._kept("primary_id", primary_id)
         if row is None:
             return None
         if not _is_whole(*row):
@@ -157,8 +155,16 @@ class Journal:
                                 (primary_id, runfile.now(), blob, sha256)).lastrowid
 
     def _reads_back(self, number, record):
-        row = self._there().execute("select record, sha256 from copies where n = ?", (number,)).fetchone()
+        row = self._kept("rowid", number)
         return bool(row) and _is_whole(*row) and self._vault.reads_back(row[0], record)
+
+    def _kept(self, name, value):
+        """The newest copy and its checksum; two times nothing where not even these can be read."""
+        try:
+            return self._there().execute(f"select record, sha256 from copies where {name} = ? order by rowid desc "
+                                         "limit 1", (value,)).fetchone()
+        except sqlite3.Error:
+            return None, None
 
     def _written(self):
         return runfile.written(self._db, self._path)
@@ -247,7 +253,7 @@ def open(folder, rehearsal=False, vault=None):
     """
     path = Path(folder) / "journal.sqlite"
     with runfile.only_one(path):
-        book = Journal(runfile.in_memory(path, TABLES) if rehearsal else runfile.on_disk(path), path, vault)
+        book = Journal(runfile.in_memory(path, TABLES) if rehearsal else runfile.on_disk(path, TABLES), path, vault)
         with contextlib.closing(book):
             yield book
 

@@ -18,7 +18,6 @@ class Looks:
     def __init__(self, path):
         self._path = path
         self._db = _opened(path)
-        self._db.executescript(LOOKS)
 
     def add(self, rows):
         """Notes looks, all or none: a list of (primary ID, owed, state, reason). Writes to disk."""
@@ -53,14 +52,14 @@ class Looks:
 
 def _opened(path):
     try:
-        return runfile.on_disk(path)
+        return runfile.on_disk(path, LOOKS)
     except Failed as error:
         if not error.facts.get("damaged"):
             raise
         # It only saves calls: without it, everybody is looked at again.
         for one in path.parent.glob(f"{path.name}*"):
             one.unlink()
-        return runfile.on_disk(path)
+        return runfile.on_disk(path, LOOKS)
 
 
 @contextlib.contextmanager

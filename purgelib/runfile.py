@@ -17,6 +17,7 @@ OLD = 0
 # The lines whose values are checked, by table: what an undo, or the next try, goes by.
 SEALED = {"users": "primary_id, action, old, new, state, reason, digest",
           "jobs": "kind, name, job_id, set_id, set_name, instance, state, said"}
+SMALLEST = 512  # bytes that any SQLite file has at least
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -51,11 +52,11 @@ def only_one(path):
         lock.release()
 
 
-def on_disk(path):
+def on_disk(path, tables):
     """Returns a connection to the file, made when it is not there; full sync: a line survives a power cut."""
     with _writable(path):
         if not path.exists() and not path.is_symlink():
-            _make(path)
+            _make(path, tables)
         _refuse_links(path)
         if os.name == "posix" and path.stat().st_mode & 0o077:
             path.chmod(0o600)  # it may have come from another machine
@@ -99,7 +100,8 @@ def written(connection, path):
 def to_read(path):
     """Returns a connection that only reads; also from where nothing can be written, such as an archive."""
     waiting = path.with_name(path.name + "-wal")
-    still = not os.access(path.parent, os.W_OK) and not (waiting.exists() and waiting.stat().st_size)
+    may_write = os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    still = not may_write and not (waiting.exists() and waiting.stat().st_size)
     return _connected(f"{path.absolute().as_uri()}?mode=ro&immutable=1" if still else path)
 
 
@@ -112,10 +114,10 @@ def _connected(where):
     return connection
 
 
-def _make(path):
+def _make(path, tables):
     """The file is there whole or not at all: an empty one would be a run that was never begun."""
     with contextlib.closing(sqlite3.connect(":memory:")) as memory:
-        memory.execute(f"pragma user_version = {FORMAT}")
+        memory.executescript(f"{tables} pragma user_version = {FORMAT}")
         data = memory.serialize()
     fresh = path.with_name(path.name + ".new")
     with os.fdopen(os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
@@ -162,8 +164,8 @@ def _sound(connection, path, forms):
 
 def _check(connection, path, forms):
     """Returns the form of a file that is sound."""
-    if not path.stat().st_size:
-        raise sqlite3.DatabaseError("it is empty")
+    if path.stat().st_size < SMALLEST:
+        raise sqlite3.DatabaseError("it was cut")
     tables = connection.execute("select count(*) from sqlite_master where name = 'users'").fetchone()[0]
     form = connection.execute("pragma user_version").fetchone()[0]
     if tables and form not in forms:

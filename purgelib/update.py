@@ -88,14 +88,21 @@ def _rehearse(sealed, carrier, book, seen):
 
 def _write(sealed, carrier, book, _seen):
     """First the questions of an earlier try, then a few users, then the rest; then some are looked at once more."""
+    carrier.settle_questions([row for row in _rows(sealed) if _is_question(row, book)])
     states = book.states(plan.UPDATE)
-    carrier.settle_questions([row for row in _rows(sealed) if states.get(row.primary_id) in OPEN])
-    states = book.states(plan.UPDATE)
-    todo = [row for row in _rows(sealed) if states.get(row.primary_id) not in (CONFIRMED, SKIPPED)]
+    # Whom a look cannot settle is left to a person, and not written again.
+    todo = [row for row in _rows(sealed) if states.get(row.primary_id) not in (CONFIRMED, SKIPPED)
+            and not _is_question(row, book)]
     random.shuffle(todo)
     todo = _canary(sealed.policy.canary, carrier, todo)
     states = carrier.carry(todo)
     _proof(sealed.policy.read_back, carrier, [row for row in todo if states.get(row.primary_id) == CONFIRMED])
+
+
+def _is_question(row, book):
+    """Something may have been written to this user, and it is not settled."""
+    before = book.before(row.primary_id, plan.UPDATE)
+    return before is not None and before["state"] in (*OPEN, FAILED)
 
 
 def _canary(number, carrier, todo):

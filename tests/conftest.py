@@ -38,7 +38,7 @@ class Practice:
     """A small university over HTTP. ``ask`` and what is built on it is a colleague, who writes for good reason."""
 
     def __init__(self, folder, inputs, users=USERS):
-        self.folder, self.inputs, self._clients, self._colleagues = folder, inputs, [], set()
+        self.folder, self.inputs, self.users, self._clients, self._colleagues = folder, inputs, users, [], set()
         self.where = sandbox.ensure(folder / "alma", users)
         self._http = requests.Session()
         self._http.trust_env = False
@@ -114,7 +114,7 @@ class Practice:
     def everybody(self):
         """Every user's full record, by primary ID."""
         pages = [self.ask("GET", "users", limit=100, offset=n, expand="full").json().get("user", [])
-                 for n in range(0, USERS + 100, 100)]
+                 for n in range(0, self.users + 200, 100)]
         return {one["primary_id"]: one for page in pages for one in page}
 
     def going(self, sealed):

@@ -68,6 +68,7 @@ def one_life():
 
 
 def check(told, known):
+    journal.read(folder).close()
     with journal.open(folder) as book, looks.open(folder) as seen:
         states, looked, job = book.states(ACTION), seen.owed(24), book.job("purge")
         for step, ids in told:

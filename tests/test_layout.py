@@ -26,7 +26,7 @@ TABLE = {
     "fields": "errors", "copies": "errors fields", "planned": "fields users",
     "plan": "copies errors fields guards lists meant planned population rules", "due": "choice errors plan rules",
     "answers": "errors", "alma": "errors answers keys", "keys": "errors", "analytics": "errors forms",
-    "runfile": "errors", "journal": "copies errors fields runfile", "looks": "runfile",
+    "runfile": "errors", "journal": "copies errors fields runfile", "looks": "errors runfile",
     "live": "errors planned rules users", "parallel": "errors", "watching": "",
     "carrying": "errors journal parallel",
     "review": "errors users choice problems returned reviewbook", "reviewbook": "",
