@@ -63,6 +63,7 @@ sample: env
 bench: env
 	$(PY) benchmarks/reading.py
 	$(PY) benchmarks/sandbox.py
+	$(PY) benchmarks/journal.py
 	$(PY) benchmarks/picking.py
 	$(PY) benchmarks/pictures.py
 

@@ -56,16 +56,23 @@ class Carrier:
         self._since, self._end, self._recent = 0.0, None, collections.deque(maxlen=LAST)
         self.outcomes = {}
 
+    def settled(self, states):
+        """Takes users as done (primary ID -> state): nothing is left to do for them, which the watch is told."""
+        self._watch.earlier(states)
+
     def carry(self, rows):
         """Takes these rows of the plan through all steps; returns primary ID -> state of those who came to an end."""
+        self._watch.phase("", len(rows))
         return self._phase([Task(row) for row in rows], bad=(FAILED, UNKNOWN))
 
     def settle_questions(self, rows):
         """Asks Alma what became of writes whose answer is not known; returns primary ID -> state."""
+        self._watch.phase("looking at them anew", len(rows))
         return self._phase([Task(row, CHECK, late=True) for row in rows])
 
     def read_back(self, rows):
         """Looks at confirmed users once more; returns primary ID -> state, failed where Alma did not keep it."""
+        self._watch.phase("reading back", len(rows))
         return self._phase([Task(row, CHECK, confirmed=True) for row in rows])
 
     def _phase(self, tasks, bad=(UNKNOWN,)):
@@ -111,7 +118,11 @@ class Carrier:
         if self._stop_file.exists():
             self._finish(Stopped("STOP lies in the run folder: stopped before the next call. Delete the file and run "
                                  "the step again to go on."))
-        self._watch.waiting("paused" if self._pause else self._alma.waiting)
+        elif self._alma.stop.is_set():
+            self._finish(Stopped("Stopped before the next call. Run the step again to go on."))
+        paused = "paused: delete the file PAUSE in the run folder to go on"
+        self._watch.waiting(paused if self._pause else self._alma.waiting)
+        self._watch.quota(self._alma.remaining)
 
     def _finish(self, error):
         """Nothing new is begun from here on; what is in flight is waited for and written down."""
@@ -222,9 +233,9 @@ class Carrier:
         The journal hears of several at once, a moment later; until then *sent* stands there, which asks Alma.
         """
         self._settled += settled
-        for task, state, _, _ in settled:
+        for task, state, reason, _ in settled:
             self.outcomes[task.row.primary_id] = state
-            self._watch.seen(state)
+            self._watch.seen(state, task.row.primary_id, reason)
             self._recent.append((task.row.primary_id, state))
         self._enough_of_it()
 

@@ -11,7 +11,7 @@ import time
 
 from tqdm import tqdm
 
-from purgelib import fields, guards, journal, live, plan, users
+from purgelib import fields, guards, journal, live, plan, runlog, users
 from purgelib.carrying import Carrier
 from purgelib.errors import (
     AlmaError,
@@ -26,7 +26,6 @@ from purgelib.errors import (
 from purgelib.journal import CONFIRMED, GONE, LEFT, OPEN, SKIPPED
 from purgelib.plan import PURGE
 from purgelib.update import load
-from purgelib.watching import Unwatched
 
 PURGE_JOB = "Purge users"
 IN_SET = "would be purged"
@@ -44,7 +43,6 @@ def purge(folder, alma, confirmed="", patience=6 * 3600, watch=None):
     """
     started = bool((journal.read(folder).job(PURGE) or {}).get("state"))
     sealed = load(folder, alma, confirmed, started)
-    watch = watch or Unwatched()
     alma.stop.clear()
     if confirmed and not started:
         guards.may_be_purged(sealed.header, alma.today())
@@ -52,7 +50,7 @@ def purge(folder, alma, confirmed="", patience=6 * 3600, watch=None):
         _dates_done(sealed, journal.read(folder))
     # What Alma's job did is noted without being confirmed again: that only reads Alma.
     with journal.open(sealed.folder, rehearsal=not (confirmed or started)) as book, \
-            alma.stopping_at(sealed.folder / "STOP"):
+            alma.stopping_at(sealed.folder / "STOP"), runlog.kept(sealed, watch) as watch:
         if not (book.job(PURGE) or {}).get("state"):
             members = _members(sealed, alma, book, bool(confirmed), watch)
             if not confirmed:

@@ -197,6 +197,11 @@ class Journal:
             self._db.execute(f"update jobs set sum = sealed({runfile.SEALED['jobs']}) where kind = ?", (kind,))
             self._event(f"job {kind}", "", json.dumps(facts))
 
+    def was_said(self, words):
+        """Says whether these words stand at the beginning of any reason that was ever noted."""
+        return bool(self._db.execute("select 1 from events where substr(detail, 1, ?) = ? limit 1",
+                                     (len(words), words)).fetchone())
+
     def events(self):
         """Returns everything in the order in which it was written: a frame with at, what, primary_id, detail."""
         return pd.read_sql("select at, what, primary_id, detail from events order by n", self._db)

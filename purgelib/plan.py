@@ -111,6 +111,7 @@ def _refuse(population, choice, chosen, target, today):
     guards.purge_date_fits(policy, choice.purge_date, choice.not_before, today, population.as_of.date())
     guards.problems_read(choice.problems_read, 0 if population.problems is None else len(population.problems))
     guards.copies_sealed(policy, target)
+    copies.Vault(policy.copies_to)  # a mistyped line is refused now, not when the first record is to be copied
     if strangers := choice.strangers(population):
         raise BadChoice(f"To be kept, but nobody in the export: {', '.join(strangers)}. Correct the ID in the choice, "
                         "or the user would not be kept.", value=strangers)

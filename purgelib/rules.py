@@ -67,8 +67,9 @@ def _checked(field, value):
             raise BadChoice(f"{where}: ACTIVE must be among them, and nothing else than "
                             f"{', '.join(sorted(FEE_STATUSES))}.", value=value)
         if field.name == "copies_to" and not all(re.fullmatch("age1[a-z0-9]{58}", item) for item in value):
-            raise BadChoice(f"{where}: each must be the public line of an age key, age1 and 58 letters and digits; "
-                            "copies.new_key makes one.", value=value)
+            # What stands there is not quoted: somebody may have pasted the secret line.
+            raise BadChoice("[policy] copies_to: each must be the public line of an age key, age1 and 58 letters and "
+                            "digits; copies.new_key makes one.", value=None)
         return tuple(value)
     right = (int, float) if isinstance(field.default, float) else int
     if isinstance(value, bool) or not isinstance(value, right) or not value >= 0:

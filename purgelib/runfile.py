@@ -151,7 +151,7 @@ def _sound(connection, path, forms):
     except Refused:
         connection.close()
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xff
         if code not in DAMAGED:

@@ -10,12 +10,12 @@ import contextlib
 import math
 import random
 
-from purgelib import copies, fields, guards, journal, live, looks, plan
+from purgelib import copies, fields, guards, journal, live, looks, plan, runlog
 from purgelib.carrying import Carrier
 from purgelib.errors import AlmaError, CanaryFailed, JobRefused, NoAnswer, PartialAnswer, PlanRefused, Untrue
 from purgelib.journal import CONFIRMED, FAILED, OPEN, SKIPPED, WOULD
-from purgelib.watching import Unwatched
 
+AS_ANSWERED, UNTRUE = "as Alma answered", "Alma said yes, but a fresh look does not show it"
 FRESH_HOURS = 24  # so long what a rehearsal saw of the fees is taken for true
 
 
@@ -36,10 +36,9 @@ def carry_out(folder, alma, confirmed="", watch=None):
         book = stack.enter_context(journal.open(sealed.folder, rehearsal=not confirmed, vault=vault))
         seen = stack.enter_context(looks.open(sealed.folder))
         stack.enter_context(alma.stopping_at(sealed.folder / "STOP"))
-        watch = watch or Unwatched()
+        watch = stack.enter_context(runlog.kept(sealed, watch))
         act = (Setting if confirmed else Rehearsing)(sealed, alma, book, seen)
         watch.begin(len(sealed), "Setting fields" if confirmed else "Rehearsing")
-        stack.callback(watch.end)
         (_write if confirmed else _rehearse)(sealed, Carrier(act, alma, book, sealed.folder, watch), book, seen)
         return book.results()
 
@@ -82,6 +81,7 @@ def _rehearse(sealed, carrier, book, seen):
     rows = [row for row in _rows(sealed) if row.primary_id not in done]
     book.settle_all([(row.primary_id, plan.UPDATE, *sealed.changes(row), *known[row.primary_id])
                      for row in rows if row.primary_id in known])
+    carrier.settled(dict.fromkeys(done, CONFIRMED) | {one: state for one, (state, _) in known.items()})
     carrier.carry([row for row in rows if row.primary_id not in known])
     seen.finish()
 
@@ -93,10 +93,15 @@ def _write(sealed, carrier, book, _seen):
     # Whom a look cannot settle is left to a person, and not written again.
     todo = [row for row in _rows(sealed) if states.get(row.primary_id) not in (CONFIRMED, SKIPPED)
             and not _is_question(row, book)]
+    carrier.settled({one: state for one, state in states.items() if state in (CONFIRMED, SKIPPED)})
     random.shuffle(todo)
     todo = _canary(sealed.policy.canary, carrier, todo)
-    states = carrier.carry(todo)
-    _proof(sealed.policy.read_back, carrier, [row for row in todo if states.get(row.primary_id) == CONFIRMED])
+    carrier.carry(todo)
+    # Those of an earlier call that ended before this, too.
+    answered = set(book.results().query("state == @CONFIRMED and reason == @AS_ANSWERED")["primary_id"])
+    unproven = [row for row in _rows(sealed) if row.primary_id in answered]
+    random.shuffle(unproven)
+    _proof(len(unproven) if book.was_said(UNTRUE) else sealed.policy.read_back, carrier, unproven)
 
 
 def _is_question(row, book):
@@ -214,7 +219,7 @@ class Setting(Rehearsing):
         new = self._wanted(row)
         if not isinstance(answer, dict) or any(fields.differences(fields.written(record, new), answer, new)):
             return None
-        return CONFIRMED, "as Alma answered", True
+        return CONFIRMED, AS_ANSWERED, True
 
     def checked(self, row, record, found):
         """Returns state, reason and whether anything was written, from a fresh record (None: the user is gone)."""
@@ -237,7 +242,7 @@ class Setting(Rehearsing):
         if fields.has(found, self._wanted(row)):
             return CONFIRMED, "read back", True
         _, reason, written = self.checked(row, None, found)
-        return FAILED, f"Alma said yes, but a fresh look does not show it: {reason}", written
+        return FAILED, f"{UNTRUE}: {reason}", written
 
     def knows(self, error):
         """Says whether an error is about this user, or Alma; any other is our own fault."""

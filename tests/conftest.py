@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import sqlite3
-import types
 
 import pytest
 import requests
 import tenacity
 
-from purgelib import alma, choice, copies, exports, guards, journal, plan, population, rules, sandbox
+from purgelib import alma, choice, copies, door, exports, guards, journal, plan, population, rules, sandbox
 from purgelib.sandbox import exports as last_night
 
 USERS = 400
@@ -176,7 +175,7 @@ def quiet(tmp_path_factory, inputs):
 @pytest.fixture
 def hasty(monkeypatch):
     """Nobody waits before trying again: what is tried again stays the same."""
-    monkeypatch.setattr(tenacity.nap, "time", types.SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(door, "WAIT", tenacity.wait_none())
 
 
 @pytest.fixture
