@@ -207,7 +207,7 @@ def from_toml(text, where="the choice"):
             raise BadChoice(f"{where}: write [policy], [set] and [only] for a table, [[tick]] and [[keep]] for each "
                             f"entry, leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
                             value=said[name])
-    return Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
+    made = Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
                   purge_date=_date(said, "purge_date", where), not_before=_date(said, "not_before", where),
                   problems_read=_number(said.get("problems_read", 0), where), sets=_sets(said.get("set", {}), where),
                   policy=Policy.from_dict(said.get("policy", {})),
@@ -215,6 +215,10 @@ def from_toml(text, where="the choice"):
                   only=_only(said.get("only", {}), where), leave_out=_reasons(said.get("leave_out", []), where),
                   keep=tuple(_kept(one, "keep", where) for one in said.get("keep", [])),
                   released=tuple(_kept(one, "released", where) for one in said.get("released", [])))
+    if "policy" not in said:
+        raise BadChoice(f"{where} has no [policy]: a choice without one would protect nobody. data/sample/choice.toml "
+                        "shows how it looks.", where=where)
+    return made
 
 
 def _date(said, name, where):

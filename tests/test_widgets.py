@@ -3,15 +3,17 @@
 import datetime
 import json
 import threading
+import types
 
 import numpy as np
 import pandas as pd
 import pytest
 from invented import people, POLICY, row
 
-from purgelib import choice, errors, guards, widgets
+from purgelib import choice, errors, guards, lists, widgets
 from purgelib.widgets import picker as pickers
 from purgelib.widgets.state import Picking
+from purgelib.widgets.users import _OPEN as GRIDS
 
 
 def crowd():
@@ -275,7 +277,8 @@ def test_what_changes_nothing_is_no_step():
     picking = Picking(PEOPLE, picked())
     picking.tick([], on=True)
     picking.narrow("status", None)
-    picking.release(["00003"], "finished")
+    with pytest.raises(errors.BadChoice, match="00003 is not kept by name"):
+        picking.release(["00003"], "finished")
     picking.undo()
     assert not picking.can_undo and not picking.can_redo
 
@@ -286,6 +289,17 @@ def test_a_watcher_that_fails_stops_no_other(caplog):
     picking.watch(lambda: told.append(picking.choice.ticks))
     picking.tick({("00", "2018")})
     assert told == [frozenset({("00", "2018")})] and "ZeroDivisionError" in caplog.text
+
+
+def test_a_text_that_keeps_somebody_no_longer_is_refused_unless_it_says_why():
+    picker = widgets.choose(PEOPLE)
+    picker.keep("00003", "thesis")
+    without = picker.text[:picker.text.index("[[keep]]")]
+    ask(picker, "use", text=without)
+    assert not picker.said["good"] and "keeps 00003 no longer" in picker.said["text"]
+    assert picker.choice.keep == (("00003", "thesis"),)
+    ask(picker, "use", text=without + '[[released]]\nprimary_id = "00003"\nreason = "finished"\n')
+    assert picker.said["good"] and picker.choice.keep == () and picker.choice.released == (("00003", "finished"),)
 
 
 def test_the_edited_text_is_used_in_one_step():
@@ -340,6 +354,52 @@ def test_another_population_is_counted_anew_with_what_was_ticked():
     assert first.comm is None and again.words["continued"]
     ask(again, "undo")
     assert again.choice == picked()
+
+
+def test_running_both_cells_ten_times_leaves_one_watcher_each():
+    for _ in range(10):
+        grid = widgets.users(widgets.choose(PEOPLE, picked()))
+    assert len(grid.picking._watching) == 2 and widgets.users(grid.picking) is grid
+
+
+def test_reading_the_exports_anew_ten_times_leaves_nothing_of_the_old_ones_behind():
+    before = len(GRIDS)
+    pickings = []
+    for _ in range(10):
+        picker = widgets.choose(crowd(), picked())
+        click(picker, (1, 1))
+        pickings.append(widgets.users(picker).picking)
+    assert [len(one._watching) for one in pickings] == [0] * 9 + [2]
+    assert pickers._OPEN == [picker] and len(GRIDS) == before + 1
+
+
+def test_what_shows_earlier_exports_says_so_and_changes_nothing():
+    picker = widgets.choose(PEOPLE, picked(ticks=frozenset({("00", "2018")})))
+    grid = widgets.users(picker)
+    grid.keep("00003", "thesis")
+    newer = widgets.choose(crowd(), picked(ticks=frozenset({("00", "2018")})))
+    assert grid.outdated and newer.choice.keep == (("00003", "thesis"),)
+    for act in (lambda: grid.keep("00004", "x"), lambda: grid.release("00003", "x"), grid.picking.undo,
+                lambda: grid.picking.tick({("01", "2019")})):
+        with pytest.raises(errors.BadChoice, match="earlier exports: run this cell again"):
+            act()
+    again = widgets.users(newer)
+    assert again is not grid and not again.outdated and grid.comm is None
+    # What was said in this session goes over, too.
+    assert again.log["reason"].tolist() == ["thesis"]
+    again.keep("00004", "x")
+    assert newer.choice.keep == (("00003", "thesis"), ("00004", "x"))
+
+
+def test_whom_a_review_and_the_sample_keep_is_kept_in_one_step_that_can_be_undone():
+    picker = widgets.choose(PEOPLE, picked(keep=(("00005", "our own reason"),)))
+    kept = pd.DataFrame({"primary_id": ["00003", "00005", "00004"], "reason": ["on leave", "other", "guest"]})
+    picker.take_in(types.SimpleNamespace(kept=kept, signed="Bo Example"))
+    assert picker.choice.keep == (("00005", "our own reason"), ("00003", "on leave"), ("00004", "guest"))
+    assert "on leave" in picker.toml["text"]
+    picker.take_in(types.SimpleNamespace(kept=kept, signed="Bo Example"))
+    assert picker.picking.told["00003"] == ["Kept in the review (looked through by Bo Example): on leave"]
+    assert ask(picker, "undo").choice.keep == (("00005", "our own reason"),)
 
 
 def test_a_choice_that_was_never_shown_starts_fresh():
@@ -422,3 +482,47 @@ def test_the_twin_of_the_confirmation_shows_what_is_typed():
     twin = box._repr_mimebundle_()["text/html"]
     assert box.typed == "<b>x" and "&lt;b&gt;x" in twin and "<i>" not in twin
     assert "<i>" not in box.children[0].value
+
+
+def test_another_run_in_the_same_kernel_starts_from_its_own_choice():
+    first = widgets.choose(PEOPLE, picked(), "first")
+    first.picking.tick([("06", "2019")])
+    second = widgets.choose(PEOPLE, picked(), "second")
+    assert second.choice == picked() and first.choice != picked()
+    first.picking.tick([("06", "2019")], on=False)
+    assert widgets.choose(PEOPLE, picked(), "first") is first
+
+
+def test_a_choice_changed_by_hand_since_it_was_saved_is_what_counts(tmp_path):
+    picker = widgets.choose(PEOPLE, picked(), "run")
+    picker.picking.tick([("06", "2019")])
+    less = picker.choice
+    picker.picking.tick([("06", "2018")])
+    picker.save(tmp_path)
+    picker.picking.tick([("06", "2017")])
+    # As it was saved: the cell goes on with what was ticked since.
+    assert widgets.choose(PEOPLE, choice.load(tmp_path), "run") is picker
+    # A tick was taken out in an editor, so that the file is as at an earlier step.
+    again = widgets.choose(PEOPLE, less, "run")
+    assert again is not picker and again.choice == less
+    with pytest.raises(errors.BadChoice, match="run this cell again"):
+        picker.picking.tick([("06", "2016")])
+    with pytest.raises(errors.BadChoice):
+        picker.save(tmp_path)
+
+
+def test_a_keep_that_was_not_saved_is_carried_over_to_a_choice_changed_by_hand(tmp_path):
+    picker = widgets.choose(PEOPLE, picked(), "run")
+    picker.save(tmp_path)
+    picker.keep("00007", "on leave")
+    again = widgets.choose(PEOPLE, picked(title="changed by hand"), "run")
+    assert again.choice == picked(title="changed by hand", keep=(("00007", "on leave"),))
+    again.picking.undo()
+    assert again.choice == picked(title="changed by hand")
+
+
+def test_saving_keeps_beside_the_choice_who_is_chosen_by_it(tmp_path):
+    picker = widgets.choose(PEOPLE, picked(ticks=frozenset({("06", "2019")})), "run")
+    assert picker.save(tmp_path).name == "choice.toml" and choice.load(tmp_path) == picker.choice
+    ids = set(lists.read(tmp_path / "chosen.csv")["primary_id"])
+    assert ids == set(PEOPLE.table["primary_id"][picker.choice.chosen(PEOPLE)])

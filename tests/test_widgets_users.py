@@ -2,15 +2,16 @@
 
 import json
 import re
+import types
 
 import numpy as np
 import pandas as pd
 import pytest
 from invented import AS_OF, people, POLICY, row
 
-from purgelib import choice, errors, population
+from purgelib import choice, errors, population, samples
 from purgelib.widgets import describing, page, pasted
-from purgelib.widgets.listing import COLUMNS, Listing, WHICH
+from purgelib.widgets.listing import COLUMNS, Listing, UNFILTERED, WHICH
 from purgelib.widgets.state import Picking
 from purgelib.widgets.users import LOGGED, MOST, UserGrid, users
 
@@ -94,6 +95,98 @@ def test_filters_narrow_to_a_verdict_a_group_and_a_reason():
     owes = PEOPLE.reason.astype("str").str.contains("owes")
     wanted = (PEOPLE.verdict == "stays") & (table["user_group"] == "00") & owes
     assert wanted.any() and sorted(one.listing.rows()) == np.flatnonzero(wanted).tolist()
+
+
+VIEWS = [{}, {"search": "ada"}, {"which": "ticked", "verdict": "stays"}, {"user_group": "01", "reason": "owes fees"},
+         {"expires_from": "2018-05-15", "expires_to": "2019-03-15"}, {"expires_to": "2018-12-31", "record_type": ""},
+         {"which": "planned", "expires_from": "2020-01-01"}, {"which": "kept"}, {"expires_from": "2030-01-01"}]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_value_of_a_filter_says_how_many_users_it_would_show(view):
+    one = grid(keep=(("U00008", "thesis"), ("U00001", "guest")))
+    one.look(**{"which": "everybody"} | view)
+    counts, rows = one.listing.counts(), len(one.listing.rows())
+    for name, words, options in one.about["filters"]:
+        assert words in ("User group", "Record type", "Verdict", "Reason")
+        values = [None, *(value for value, _ in options)]
+        assert len(counts[name]) == len(values) and counts[name][values.index(view.get(name))] == rows
+        for value, count in zip(values, counts[name], strict=True):
+            one.look(**UNFILTERED | {"which": "everybody"} | view | {name: value})
+            assert len(one.listing.rows()) == count
+    assert len(one.about["filters"]) == 4
+
+
+def test_expiry_dates_are_shown_from_a_day_to_a_day_both_included_and_nobody_without_one(sent):
+    one = grid()
+    dates = PEOPLE.table["expiry_date"]
+    first, last = np.sort(dates.dropna().unique())[[1, -2]]
+    assert first < last
+    said = dict(zip(("expires_from", "expires_to"), np.datetime_as_string([first, last], "D").tolist(), strict=True))
+    ask(one, "look", view={"which": "everybody"} | said)
+    wanted = np.flatnonzero((dates >= first) & (dates <= last))
+    assert sorted(one.listing.rows()) == wanted.tolist() and {first, last} <= set(dates.iloc[wanted])
+    ask(one, "look", view={"expires_to": None})
+    assert sorted(one.listing.rows()) == np.flatnonzero(dates >= first).tolist()
+    for nonsense in ("20190630", "soon", 7, "2019-02-30"):
+        ask(one, "look", view={"expires_from": nonsense})
+        assert one.view["expires_from"] == said["expires_from"]
+    ask(one, "look", view={"expires_to": "2001-01-01"})
+    assert sent[-2]["shown"] == 0 and "from a day to one before it" in sent[-2]["empty"]
+    ask(one, "list", text="U00001")
+    assert one.view["expires_from"] is None and sent[-1]["text"].startswith("1 ID read; 1 user is shown.")
+
+
+def test_rows_are_found_once_however_often_they_are_scrolled_and_anew_after_every_change(monkeypatch, sent):
+    one, found = grid(), []
+    monkeypatch.setattr(Listing, "_among", lambda self, among=Listing._among: found.append(1) or among(self))
+    for start in (0, 10, 20):
+        ask(one, "rows", start=start, end=start + 10)
+    assert len(found) == 1
+    for change in (lambda: one.keep("U00001", "x"), lambda: one.look(search="ada"), lambda: one.show_list("U00002")):
+        change()
+        before = len(found)
+        ask(one, "rows", start=0, end=10)
+        assert len(found) == before + 1
+
+
+def test_a_grid_made_anew_goes_on_with_search_filters_list_and_place():
+    one = grid()
+    one.show_list("U00003\nnobody\nU00001")
+    one.look(search="u", user_group="01", reason="owes fees", sort="name", down=True, expires_from="2019-01-01")
+    one.here = {"top": 1.5, "row": 2, "column": 3}
+    picking = Picking(people(*(row(primary_id=f"U{i:05}", user_group="01") for i in range(4))), one.choice)
+    picking.go_on(one.choice, one.picking)
+    again = users(picking)
+    # Nobody has such a reason now, so that it would filter without being seen.
+    assert again.view == one.view | {"reason": None}
+    assert again.here == one.here and again.strangers == ("nobody",)
+    assert [picking.population.table["primary_id"].iat[at] for at in again.listing.listed] == ["U00001", "U00003"]
+
+
+def test_a_detail_tells_what_the_review_and_the_sample_said_and_who_was_let_go_why(sent, tmp_path):
+    one = grid()
+    places = np.flatnonzero(one.choice.chosen(PEOPLE))
+    ids = PEOPLE.table["primary_id"].iloc[places].tolist()
+    samples.draw(PEOPLE, one.choice, n=60).save(tmp_path)
+    for primary_id, said in zip(ids, (("right",), ("wrong", "still here"), ("right", "looked up")), strict=False):
+        samples.answer(tmp_path, primary_id, *said)
+    one.picking.take_in(samples.read(tmp_path, PEOPLE, one.choice))
+    assert [who for who, _ in one.choice.keep][0] == ids[1]
+    kept = pd.DataFrame({"primary_id": [ids[3]], "reason": ["on leave"]})
+    one.picking.take_in(types.SimpleNamespace(kept=kept, signed=""))
+    one.picking.release(ids[3], "came back")
+
+    def staff(at):
+        ask(one, "detail", place=int(places[at]), primary_id=ids[at])
+        return sent[-1]["detail"]["staff"]
+
+    assert staff(0) == ["In the sample: looked at, right"]
+    assert staff(1) == ["Kept by name: found wrong in the sample: still here",
+                        "In the sample: looked at, wrong, “still here”"]
+    assert any(line.endswith("“looked up”") for line in staff(2))
+    assert staff(3) == ["No longer kept by name: came back", "Kept in the review (not signed): on leave"]
+    assert staff(4) == []
 
 
 @pytest.mark.parametrize("text", ["muller", "Müller", "MÜLLER ada", "ada u000", "  bjorn   ase ", "weiss", "u00010",
@@ -282,7 +375,8 @@ def test_all_of_a_list_are_kept_in_one_step_and_reasons_given_before_stay(sent):
     assert not sent[-1]["good"] and len(one.choice.keep) == 1
     ask(one, "keep_list", reason="on leave")
     assert dict(one.choice.keep) == {"U00003": "thesis", "U00001": "on leave", "U00002": "on leave"}
-    assert sent[-1]["text"] == "2 users are kept: on leave. 1 of the list were kept before, with their own reasons."
+    assert sent[-1]["text"] == ("2 users are kept: on leave. 1 of the list were kept before, with their own reasons. "
+                                "Nobody has this ID: nobody. Check the spelling and leading zeros.")
     assert one.log["users"].tolist() == ["2 users of a list"]
     ask(one, "undo")
     assert dict(one.choice.keep) == {"U00003": "thesis"}
@@ -361,6 +455,13 @@ def test_a_population_of_nobody_can_be_shown(sent):
         ask(one, "look", view=view)
         assert sent[-2]["shown"] == 0
     assert one._repr_mimebundle_()
+
+
+def test_no_rule_of_style_is_written_twice():
+    rules = [" ".join(rule.split()) for name in ("element", "picker", "users")
+             for rule in re.findall(r"\{([^{}]+)\}", page.style(name))]
+    long = [rule for rule in rules if len(rule) > 80]
+    assert len(long) > 20 and len(set(long)) == len(long)
 
 
 def test_a_grid_is_made_from_a_picker_too():

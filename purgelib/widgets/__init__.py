@@ -7,6 +7,8 @@ exported or read on GitHub.
 
     state       what all widgets of a notebook share: the choice as it is now, its undo, its numbers
     counting    what a choice means in numbers, added up from the cube of counts
+    heard       what colleagues and the sample said of single users
+    watching    what the widgets that show a choice have in common
     subsets     the table of subsets and the facets, as the page draws them
     picker      the widget that ``choose`` shows
     users       the widget of single users: listing, describing, pasted and userstwin are its parts
@@ -26,12 +28,13 @@ from purgelib.widgets.users import users
 __all__ = ["choose", "confirmation", "users", "watched"]
 
 
-def choose(population, choice=None):
+def choose(population, choice=None, run=""):
     """Shows the population as a table to tick, starting from a choice; returns a Picker. Only reads.
 
-    A cell that is run again goes on with what was ticked since, and says so; a new kernel starts from the choice.
+    A cell that is run again goes on with what was ticked since, and says so; a new kernel, another run, and a choice
+    that was changed by hand since it was saved start from the choice. run: the name of the run.
     """
-    return shown(population, choice or choices.Choice(policy=population.policy))
+    return shown(population, choice or choices.Choice(policy=population.policy), run)
 
 
 def confirmation(wanted, prefilled=""):

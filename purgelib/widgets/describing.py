@@ -5,6 +5,7 @@ import pandas as pd
 
 from purgelib import rules
 from purgelib.population import CHECK, MAY_GO
+from purgelib.users import key_of
 from purgelib.widgets.listing import HELD, MUST_STAY, ON
 from purgelib.widgets.subsets import in_words
 
@@ -62,12 +63,20 @@ def about(picking, listing, place):
     """Returns all that is known of one user: facts, every rule's answer, all reasons, what staff said."""
     people = picking.population
     user, line = people.table.iloc[place], lines(picking, listing, np.array([place]))[0]
-    kept, listed = listing.kept().get(user["key"]), user["keep_reason"]
-    staff = [*([f"Kept by name: {kept}"] if kept else []),
-             *([] if pd.isna(listed) else [f"On the list of exceptions: {listed or 'no reason given'}"])]
+    staff = _staff(picking, listing, user)
     return {"place": place, "title": " ".join(line[3][:2]).strip() or "A user without a primary ID",
             "state": line[1], "sentence": in_sentence(picking, line), "facts": facts(user, line[3], people.as_of),
             "rules": answers(people, place), "reasons": str(people.reason.iat[place]).split("; "), "staff": staff}
+
+
+def _staff(picking, listing, user):
+    """What staff said of a user: kept or let go in the choice, the list of exceptions, the review, the sample."""
+    key, listed = user["key"], user["keep_reason"]
+    said = [f"Kept by name: {listing.kept()[key]}"] if key in listing.kept() else []
+    said += [f"No longer kept by name: {why}" for one, why in picking.choice.released if key_of(one) == key]
+    said += [] if pd.isna(listed) else [f"On the list of exceptions: {listed or 'no reason given'}"]
+    said += picking.told.get(key, [])
+    return said + [f"{when}, {done}: {why}" for when, done, whom, why in picking.log if key_of(whom) == key]
 
 
 def facts(user, cells, as_of):
@@ -131,10 +140,12 @@ def _amount(value):
     return f"{value:,.2f}" if isinstance(value, float) else f"{int(value):,}"
 
 
-def empty(view):
+def empty(listing):
     """Returns why nobody is shown, and what to do next."""
-    narrowed = view.search.strip() or any(one is not None for one in (view.verdict, view.user_group, view.reason))
-    if narrowed:
+    view = listing.view
+    if view.expires_from and view.expires_to and view.expires_from > view.expires_to:
+        return "Nobody expires from a day to one before it: change the expiry dates."
+    if listing.filtered():
         return "Nobody here fits what you search for and the filters: press “Clear search and filters”, or change one."
     return {"ticked": "Nobody is ticked: tick subsets in the table of subsets, or show everybody.",
             "planned": "Nobody will be in the plan: tick subsets in the table of subsets.",

@@ -17,22 +17,29 @@ COLUMNS = ("tick", "primary_id", "name", "user_group", "record_type", "expiry_da
 # Why a row is ticked, or is not; in the order in which the column of ticks is sorted.
 ON, HELD, MUST_STAY, OUTSIDE = "on", "kept", "stays", "out"
 STATES = (ON, HELD, MUST_STAY, OUTSIDE)
+BY_VALUE = ("user_group", "record_type", "verdict", "reason")  # filters that are one value of many
+UNFILTERED = dict.fromkeys((*BY_VALUE, "expires_from", "expires_to")) | {"search": ""}
 _BETWEEN = "\x1f"  # stands in no ID and in no name, so that nothing is found across them
 _TEXTS = weakref.WeakKeyDictionary()  # Picking -> what is searched
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What a person wants to see: which users, narrowed to a verdict, a user group and a single reason, found, sorted.
+    """What a person wants to see: which users, filtered, searched, sorted.
 
-    which: one of WHICH. search: words that stand in the primary ID or the name. sort: one of COLUMNS. down: from the
-    last to the first; what is not known comes last all the same.
+    which: one of WHICH. user_group, record_type, verdict, reason (a single one): who has that value; None, whoever.
+    expires_from, expires_to: the first and the last expiry date, as 2019-06-30; who has none is not between them.
+    search: words that stand in the primary ID or the name. sort: one of COLUMNS. down: from the last to the first; what
+    is not known comes last all the same.
     """
 
     which: str = TICKED
-    verdict: str | None = None
     user_group: str | None = None
+    record_type: str | None = None
+    verdict: str | None = None
     reason: str | None = None
+    expires_from: str | None = None
+    expires_to: str | None = None
     search: str = ""
     sort: str = "primary_id"
     down: bool = False
@@ -48,22 +55,52 @@ class Listing:
         self.picking, self.population = picking, picking.population
         self.view, self.listed = View(), np.array([], dtype=np.int64)
         self._found, self._sorted, self._now = ("", None), (None, None), (None, None)
-        self._kept = None, {}
+        self._kept, self._shown = (None, {}), (None, None, None)
 
     def show(self, **changes):
         """Looks at something else: some fields of the View change."""
         self.view = dataclasses.replace(self.view, **changes)
 
+    def filtered(self):
+        """Is anything searched for or filtered."""
+        view = self.view
+        names = [name for name in UNFILTERED if name != "search"]
+        return bool(view.search.strip()) or any(getattr(view, name) is not None for name in names)
+
     def rows(self):
         """Returns the places of the users to show, in their order."""
-        view, on = self.view, self._wanted()
-        if view.search.strip():
-            on = on & self.found(view.search)
-        if view.sort == "tick":
-            order = _ordered(self._states(), view.down)
-        else:
-            order = self._order(view.sort, view.down)
-        return order[on[order]]
+        return self._look()[0]
+
+    def counts(self):
+        """Returns per filter of BY_VALUE how many users each value would show, the other filters as they are.
+
+        A dict of lists: everybody first, then each value as it stands in ``values``.
+        """
+        return self._look()[1]
+
+    def values(self, name):
+        """Returns the values that a filter of BY_VALUE can have."""
+        return self.picking.counting.singles if name == "reason" else self.population.cube.values[name]
+
+    def _look(self):
+        """Rows and counts of what is shown now; found once, however often it is scrolled."""
+        now, cube = (self.view, self.picking.choice, self.listed), self.population.cube
+        if not (now[0] == self._shown[0] and all(a is b for a, b in zip(now[1:], self._shown[1:3], strict=True))):
+            among, fits = self._among(), {name: self._fits(name) for name in BY_VALUE}
+            on = among & np.logical_and.reduce([*fits.values()])[cube.row]
+            order = self._order(self.view.sort, self.view.down)
+            self._shown = *now, (order[on[order]], self._counts(cube.of_users(among), fits))
+        return self._shown[3]
+
+    def _counts(self, users, fits):
+        """users: per combination how many are among those shown, before any filter by value."""
+        found, cube = {}, self.population.cube
+        for name in BY_VALUE:
+            rest = users * np.logical_and.reduce([one for other, one in fits.items() if other != name])
+            per = cube.by(name, users=rest)
+            # A user may have several reasons.
+            found[name] = [int(rest.sum()), *(self.picking.counting.has @ per if name == "reason" else per).tolist()]
+        return found
 
     def planned(self):
         """Returns a boolean array, a value per user: ticked, that is in the plan as far as the exports tell."""
@@ -107,21 +144,33 @@ class Listing:
                                              null_handling="replace", null_replacement="")
         return _bare_array(pc.utf8_lower(joined))
 
-    def _wanted(self):
-        """Who is to be shown, before anything is searched for: told per combination of the cube, not per user."""
-        view, cube, population = self.view, self.picking.population.cube, self.population
-        on = np.ones(len(cube), dtype=bool)
-        for facet in ("verdict", "user_group"):
-            if (wanted := getattr(view, facet)) is not None:
-                on &= cube.where(facet, {wanted})
-        if view.reason is not None:
-            on &= np.array([view.reason in said for said in population.reasons])[cube.codes["reason"]]
-        if view.which == TICKED:
-            on &= self.picking.choice.combinations(cube, population.reasons)
-        found = on[cube.row]
+    def _fits(self, name):
+        """Per combination of the cube: does it fit one filter by value."""
+        cube, wanted = self.population.cube, getattr(self.view, name)
+        if wanted is None:
+            return np.ones(len(cube), dtype=bool)
+        if name == "reason":
+            return np.array([wanted in said for said in self.population.reasons] or [False])[cube.codes["reason"]]
+        return cube.where(name, {wanted})
+
+    def _among(self):
+        """Who is to be shown, before any filter by value: a boolean per user."""
+        view = self.view
         if view.which in (KEPT, LISTED):
-            return _only(found, self.picking.kept_rows() if view.which == KEPT else self.listed)
-        return found & self.planned() if view.which == PLANNED else found
+            on = np.zeros(len(self.population), dtype=bool)
+            on[self.picking.kept_rows() if view.which == KEPT else self.listed] = True
+        elif view.which == TICKED:
+            on = self.picking.choice.ticked(self.population)
+        else:
+            on = self.planned() if view.which == PLANNED else np.ones(len(self.population), dtype=bool)
+        if view.search.strip():
+            on &= self.found(view.search)
+        if view.expires_from or view.expires_to:
+            days = self.population.table["expiry_date"].to_numpy("datetime64[s]")
+            # No date is before or after any other.
+            on &= days >= np.datetime64(view.expires_from or "0001-01-01", "s")
+            on &= days < np.datetime64(view.expires_to or "9999-12-31", "D") + 1
+        return on
 
     def _states(self):
         """Per user which of STATES, as a small number; told anew when the choice has changed."""
@@ -137,6 +186,8 @@ class Listing:
 
     def _order(self, column, down):
         """Everybody's places in the order of a column; only the last one is remembered, it takes memory."""
+        if column == "tick":
+            return _ordered(self._states(), down)
         if self._sorted[0] != (column, down):
             self._sorted = (column, down), _ordered(self._rank(column), down)
         return self._sorted[1]
@@ -172,12 +223,6 @@ def _text_rank(texts):
     rank = pc.rank(texts, tiebreaker="dense").to_numpy().astype(np.int64)
     nothing = pc.equal(pc.coalesce(texts, ""), "").to_numpy(zero_copy_only=False)
     return np.where(nothing, _UNKNOWN, rank)
-
-
-def _only(found, places):
-    one = np.zeros(len(found), dtype=bool)
-    one[places] = True
-    return found & one
 
 
 def _bare(text):

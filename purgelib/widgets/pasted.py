@@ -35,16 +35,22 @@ class Pasted:
         if self.heading:
             said.append(f"The first line, “{self.heading}”, was taken for a heading.")
         if self.strangers:
-            named = ", ".join(self.strangers)
-            if len(named) > SHOWN:
-                named = f"{named[:SHOWN].rpartition(', ')[0]} and others (all: the grid's strangers)"
-            one = len(self.strangers) == 1
-            said.append(f"Nobody has {'this ID' if one else f'these {len(self.strangers):,} IDs'}: {named}. "
-                        "Check the spelling and leading zeros.")
+            said.append(self.nobodys)
         if self.beside:
             said.append(f"Only the first column was read; {self.beside:,} more known IDs stand beside it. "
                         "Put each ID on a line of its own.")
         return " ".join(said)
+
+    @property
+    def nobodys(self):
+        """Which IDs nobody has, in words; empty if each is somebody's."""
+        if not self.strangers:
+            return ""
+        named, one = ", ".join(self.strangers), len(self.strangers) == 1
+        if len(named) > SHOWN:
+            named = f"{named[:SHOWN].rpartition(', ')[0]} and others (all: the grid's strangers)"
+        return (f"Nobody has {'this ID' if one else f'these {len(self.strangers):,} IDs'}: {named}. "
+                "Check the spelling and leading zeros.")
 
 
 def look_up(text, population):

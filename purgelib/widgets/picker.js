@@ -2,8 +2,6 @@
 
 const TOTALS = [["all", "ticked"], ["may", "may go"], ["check", "to be checked live"], ["rest", "will stay"],
   ["kept", "kept by name"]];
-const PATIENCE = 5000; // milliseconds without an answer after which the page says what to do
-const PAUSE = 700; // milliseconds of quiet before the totals are read out
 
 function drawTotals() {
   const numbers = TOTALS.map(() => element("b", {}, "0"));
@@ -13,87 +11,81 @@ function drawTotals() {
   const bar = element("div", { class: "purge-bar", "aria-hidden": "true" }, ...pieces);
   const why = element("div", { class: "purge-short-why" });
   const spoken = element("div", { class: "purge-spoken purge-status", role: "status", "aria-live": "polite" });
-  let later = 0;
+  const next = element("div", { class: "purge-next" });
+  const speak = speaking(spoken);
   const show = (counts, anyTick) => {
     numbers.forEach((place, at) => write(place, number(counts.totals[at])));
     pieces.forEach((piece, at) => { piece.style.flexGrow = counts.totals[at + 1]; });
     write(why, inOneLine(counts, anyTick));
-    // One sentence after the last of several quick clicks, not one for each.
-    clearTimeout(later);
-    later = setTimeout(() => write(spoken, counts.sentence), spoken.textContent ? PAUSE : 0);
+    write(next, whatNext(counts, anyTick));
+    speak(counts.sentence, !spoken.textContent);
   };
-  return { root: element("div", { class: "purge-numbers" }, tiles, bar, why), spoken, show };
+  return { root: element("div", { class: "purge-numbers" }, tiles, bar, why, next), spoken, show };
 }
 
 // Why ticked users will stay, the most frequent reasons only, or what to do while nobody is ticked.
 function inOneLine({ totals, why }, anyTick) {
-  if (!totals[0]) {
-    return anyTick ? "The boxes beside the table leave out everybody who is ticked."
-      : "Nobody is ticked: tick cells, rows or columns of the table.";
-  }
+  if (!totals[0]) return anyTick ? "The boxes beside the table leave out everybody who is ticked." : "Nobody is ticked.";
   if (!why.length) return "Nobody who is ticked has a reason to stay.";
   const first = why.slice(0, 3).map(([words, n]) => `${words} (${number(n)})`);
   return `Will stay, though ticked: ${first.join(", ")}${why.length > 3 ? ", and more" : ""}`;
 }
 
-function drawSteps(ask) {
-  const steps = [["undo", "Undo", "Control+Z"], ["redo", "Redo", "Control+Y"], ["start_over", "Start over", ""]];
-  const made = steps.map(([what, words, keys]) => button(words, () => able(what) && ask({ do: what }),
-    keys ? { "aria-keyshortcuts": keys, title: `${words} (${keys.replace("Control", "Ctrl")})` }
-      : { title: "Back to the choice that this cell was given; Undo brings yours back" }));
-  let can = {};
-  const able = (what) => can[what];
-  const show = (words) => {
-    can = { undo: words.undo, redo: words.redo, start_over: words.changed };
-    // A button that is disabled would lose the focus.
-    steps.forEach(([what], at) => made[at].setAttribute("aria-disabled", String(!can[what])));
-  };
-  return { root: element("div", { class: "purge-steps" }, ...made), show };
-}
-
-// In a text field these keys undo what was typed, as everywhere.
-function stepKeys(root, ask) {
-  root.addEventListener("keydown", (event) => {
-    // Else the notebook takes arrow keys and letters for its own commands.
-    event.stopPropagation();
-    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-    if (event.target.matches("textarea, input:not([type=checkbox])")) return;
-    const key = event.key.toLowerCase();
-    const what = key === "y" || (key === "z" && event.shiftKey) ? "redo" : key === "z" ? "undo" : "";
-    if (!what) return;
-    event.preventDefault();
-    ask({ do: what });
-  });
+function whatNext({ totals }, anyTick) {
+  if (!anyTick) return "Next: tick cells, rows or columns of the table.";
+  if (!(totals[1] + totals[2])) return "Next: tick others, as nobody of these may go; or allow more in the boxes.";
+  return "Next: look at single users below, then run the cells that follow, down to Save.";
 }
 
 function drawKeeping(ask) {
   const id = element("input", { type: "text", size: "18", autocomplete: "off", spellcheck: "false" });
-  const reason = element("input", { type: "text", size: "36", autocomplete: "off" });
+  const reason = element("input", { type: "text", size: "40", autocomplete: "off" });
   const form = element("form", { class: "purge-keep" }, element("label", {}, "Primary ID", id),
     element("label", {}, "Reason", reason), element("button", { type: "submit" }, "Keep this user"));
   const said = element("div", { class: "purge-said", role: "status", "aria-live": "polite" });
-  const title = element("div");
-  const list = element("ul", { class: "purge-kept-list" });
+  const kept = drawKept(ask, id);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     ask({ do: "keep", primary_id: id.value, reason: reason.value });
   });
-  // The reason stands in the same box as that of keeping: nobody is let go without one.
-  const drop = (one) => button("Remove", () => ask({ do: "release", primary_id: one.primary_id, reason: reason.value }),
-    { "aria-label": `Remove ${one.primary_id} from those kept`, "title": "Write the reason into the box above" });
-  const show = ({ kept, all_kept: count, more_kept: more }) => {
-    write(title, count ? `Kept by name: ${number(count)}` : "Nobody is kept by name.");
-    list.replaceChildren(...kept.map((one) => element("li", {}, element("b", {}, one.primary_id),
-      ` ${one.name} (${one.about}): ${one.reason} `, drop(one))),
-      ...(more ? [element("li", {}, `and ${number(more)} more`)] : []));
-  };
   const heard = (answer) => {
-    sayThere(said, answer);
+    if (answer.about === "release") kept.heard(answer);
+    if (answer.about === "keep" || answer.good) sayThere(said, answer);
+    if (answer.about === "release") return;
     if (answer.good) id.value = reason.value = "";
-    (answer.about === "release" && !answer.good ? reason : id).focus();
+    (answer.good || !id.value.trim() || reason.value.trim() ? id : reason).focus();
   };
-  const root = element("fieldset", {}, element("legend", {}, "Keep a user, though ticked"), form, said, title, list);
-  return { root, show, heard };
+  const root = element("fieldset", {}, element("legend", {}, "Keep a user, though ticked"),
+    element("p", {}, "Whoever is kept by name stays, whatever is ticked. The reason is kept with the choice."),
+    form, said, kept.root);
+  return { root, show: kept.show, heard };
+}
+
+// Those kept by name. Whoever is taken off is asked about in the user's own line: nobody is let go without a reason.
+function drawKept(ask, otherwise) {
+  const title = element("h4");
+  const list = element("ul", { class: "purge-kept-list" });
+  let lines = new Map();
+  const back = (about) => (lines.get(about?.primary_id)?.querySelector("button") ?? otherwise).focus();
+  const asking = drawAsking(ask, back);
+  const remove = (one) => button("Remove …", () => {
+    lines.get(one.primary_id).after(asking.line);
+    asking.open({ do: "release", primary_id: one.primary_id },
+      `Why is ${`${one.primary_id} ${one.name}`.trim()} no longer to be kept?`, "Remove from those kept");
+  }, { "aria-label": `Remove ${one.primary_id} from those kept` });
+  asking.line = element("li", { class: "purge-asked" }, asking.root);
+  const show = ({ kept, all_kept: count, more_kept: more }) => {
+    const open = asking.about()?.primary_id;
+    write(title, count ? `Kept by name: ${number(count)}` : "Nobody is kept by name.");
+    lines = new Map(kept.map((one) => [one.primary_id, element("li", {}, remove(one), element("span", {},
+      element("b", {}, `${one.primary_id} ${one.name}`.trim()), ` (${one.about}): ${one.reason}`))]));
+    const focused = asking.root.contains(document.activeElement) && document.activeElement;
+    list.replaceChildren(...[...lines.values()].flatMap((line) => (line === lines.get(open) ? [line, asking.line] : [line])),
+      ...(more ? [element("li", {}, `and ${number(more)} more`)] : []));
+    if (open && !lines.has(open)) asking.close();
+    else if (focused) focused.focus();
+  };
+  return { root: element("div", {}, title, list), show, heard: asking.heard };
 }
 
 function sayThere(place, { text, good }) {
@@ -151,21 +143,22 @@ function drawNotes(place, words) {
   place.replaceChildren(...[...again, ...words.notes].map((note) => element("p", {}, note)));
 }
 
+const START_OVER = [["start_over", "Start over", "", "Back to the choice that this cell was given; Undo brings yours back"]];
+
 const LEGEND = () => element("p", { class: "purge-legend" },
   "Tick whom you want to purge. Each cell: how many users; below, how many ",
   element("span", { class: "purge-key purge-may" }), "may go + ",
   element("span", { class: "purge-key purge-check" }), "are to be checked live in Alma first. The others ",
   element("span", { class: "purge-key purge-rest" }), "stay, ticked or not.");
 
-function build(model, boxes, ask) {
+function build(model, boxes, ask, late) {
   const table = drawTable(model.get("table"), boxes);
-  const parts = { table, ticks: showingTicks(model.get("table"), boxes), totals: drawTotals(), steps: drawSteps(ask),
-    facets: drawFacets(model.get("table"), ask), keeping: drawKeeping(ask), text: drawText(ask),
-    notes: element("div", { class: "purge-notes" }), late: element("div", { class: "purge-late", role: "status" }) };
-  const bar = element("div", { class: "purge-totals" }, parts.totals.root, parts.steps.root, parts.late);
+  const parts = { table, ticks: showingTicks(model.get("table"), boxes), totals: drawTotals(), steps: drawSteps(ask, START_OVER),
+    facets: drawFacets(model.get("table"), ask), keeping: drawKeeping(ask), text: drawText(ask), notes: element("div", { class: "purge-notes" }) };
+  const bar = element("div", { class: "purge-totals" }, parts.totals.root, parts.steps.root, late);
   const work = element("div", { class: "purge-work" }, element("div", { class: "purge-scroll" }, table),
     parts.facets.root);
-  parts.root = element("div", { class: "purge-picker", "data-lm-suppress-shortcuts": "true" }, parts.totals.spoken,
+  parts.root = element("div", { class: "purge-widget purge-picker", "data-lm-suppress-shortcuts": "true" }, parts.totals.spoken,
     bar, parts.notes, LEGEND(), work, parts.keeping.root, parts.text.root);
   return parts;
 }
@@ -180,7 +173,7 @@ function drawState(model, parts) {
   columns.forEach((cell, y) => write(cell, number([...counts.years, counts.all][y])));
   parts.totals.show(counts, model.get("ticks").includes("1"));
   parts.facets.show(counts);
-  parts.steps.show(words);
+  parts.steps.show({ undo: words.undo, redo: words.redo, start_over: words.changed });
   parts.keeping.show(words);
   drawNotes(parts.notes, words);
 }
@@ -194,14 +187,13 @@ function drawAnswer(parts, said) {
 // Sends what a person does, and holds back what the kernel said before it had heard of the last of it.
 function talking(model, root, late) {
   const who = freshId();
-  let [sent, waiting, timer] = [0, false, 0];
+  let [sent, waiting] = [0, false];
+  const quiet = patience(late);
   const ask = (message) => {
     sent += 1;
     waiting = true;
     root().setAttribute("aria-busy", "true");
-    clearTimeout(timer);
-    timer = setTimeout(() => write(late(), "No answer yet: another cell may be running. If the kernel was restarted, "
-      + "run this cell again."), PATIENCE);
+    quiet.wait();
     model.send({ ...message, who, number: sent });
   };
   // Has the kernel heard of all that was asked here.
@@ -209,8 +201,7 @@ function talking(model, root, late) {
     const { who: whom, number: upTo } = model.get("answered");
     if (waiting && !(whom === who && upTo === sent)) return false;
     waiting = false;
-    clearTimeout(timer);
-    write(late(), "");
+    quiet.heard();
     root().setAttribute("aria-busy", "false");
     return true;
   };
@@ -226,8 +217,9 @@ function talking(model, root, late) {
 
 function render({ model, el }) {
   const boxes = [];
-  const { ask, heard, answer } = talking(model, () => parts.root, () => parts.late);
-  const parts = build(model, boxes, ask);
+  const late = element("div", { class: "purge-late", role: "status" });
+  const { ask, heard, answer } = talking(model, () => parts.root, late);
+  const parts = build(model, boxes, ask, late);
   parts.table.addEventListener("change", ({ target }) => {
     const [row, column] = [+target.dataset.row, +target.dataset.column];
     parts.ticks.change(target);

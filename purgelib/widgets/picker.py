@@ -1,6 +1,5 @@
 """The table of subsets with the facets beside it, the totals, those kept by name, and the choice as text."""
 
-import anywidget
 import traitlets
 
 from purgelib import choice as choices
@@ -10,8 +9,9 @@ from purgelib.rules import LATER
 from purgelib.users import key_of
 from purgelib.widgets import page, twin
 from purgelib.widgets.faults import line_of
-from purgelib.widgets.state import Picking
+from purgelib.widgets.state import Picking, some
 from purgelib.widgets.subsets import facet_lists, reason_in_words
+from purgelib.widgets.watching import Watching
 
 NAMED = 3  # of the reasons why ticked users stay, no more are named in the sentence
 LISTED = 200  # of the users kept by name; the others are in the text
@@ -19,27 +19,30 @@ LONGEST = 200_000  # characters of a text that can be edited in the page
 _OPEN = []  # the pickers of this kernel, so that a cell that is run again can go on
 
 
-def shown(population, start):
+def shown(population, start, run=""):
     """Returns the picker that a cell shows: a new one, or the one that it showed before, with what was ticked since."""
-    earlier = next((one for one in reversed(_OPEN) if one.picking.passed(start)), None)
+    earlier = next((one for one in reversed(_OPEN) if one.picking.run == run and one.picking.passed(start)), None)
     if earlier and earlier.picking.population is population:
         earlier.go_on(start)
         return earlier
-    picking = Picking(population, start)
-    if earlier:
-        picking.go_on(start, earlier.picking)
-        _OPEN.remove(earlier)
-        # It shows another population, and would keep it in memory.
-        earlier.close()
+    picking = Picking(population, start, run)
+    for one in [one for one in _OPEN if one.picking.run == run]:
+        _OPEN.remove(one)
+        # It shows another population, or a choice that was changed by hand since.
+        one.close()
+        if one is earlier:
+            picking.go_on(start, one.picking)
+        else:
+            one.picking.give_way(picking)
     _OPEN.append(Picker(picking))
     return _OPEN[-1]
 
 
-class Picker(anywidget.AnyWidget):
+class Picker(Watching):
     """What a person ticks, narrows, leaves out and keeps; ``choice`` is what that means now."""
 
-    _esm = page.module("element", "table", "facets", "picker")
-    _css = page.style("picker")
+    _esm = page.module("element", "asking", "table", "facets", "picker")
+    _css = page.style("element", "picker")
     table = traitlets.Dict().tag(sync=True)
     ticks = traitlets.Unicode().tag(sync=True)  # a 1 or 0 per cell, row by row: small however many cells there are
     counts = traitlets.Dict().tag(sync=True)
@@ -49,29 +52,33 @@ class Picker(anywidget.AnyWidget):
     answered = traitlets.Dict().tag(sync=True)  # the last message of the page that all of this takes into account
 
     def __init__(self, picking):
-        self.picking = picking
         # A reason to stay is shown in its place even while nobody ticked has it.
         self._reasons = picking.counting.singles
         table = picking.subsets.as_table() | {"facets": facet_lists(picking.population.cube), "reasons": [
             {"words": reason_in_words(one), "later": one.endswith(LATER)} for one in self._reasons]}
         self._answer, self._hearing = {"who": "", "number": 0}, False
-        super().__init__(table=table, said={"number": 0}, toml=self._toml(), **self._state())
-        picking.watch(self._tell)
-        self.on_msg(self._hear)
-
-    @property
-    def choice(self):
-        """The choice as it is ticked now."""
-        return self.picking.choice
+        super().__init__(picking, table=table, said={"number": 0})
+        self.toml = self._toml()
 
     @property
     def text(self):
         """The choice as it is ticked now, as TOML."""
         return self.choice.to_toml()
 
+    def take_in(self, found):
+        """Keeps whom a review or a sample says to keep, in one step; users' details then show what was said of them.
+
+        found: what ``review.read`` or ``samples.read`` returned.
+        """
+        self.picking.take_in(found)
+
     def keep(self, primary_id, reason):
         """Keeps one user by name; an ID that nobody has, or no reason, is refused."""
         self.picking.keep(primary_id, reason)
+
+    def save(self, folder):
+        """Writes the choice as it is ticked now into a run folder, and who is chosen by it; returns its path."""
+        return self.picking.save(folder)
 
     def release(self, primary_id, reason):
         """Takes one user off the list of those kept by name; no reason is refused."""
@@ -90,11 +97,12 @@ class Picker(anywidget.AnyWidget):
             self._answer, self._hearing = {"who": str(message["who"]), "number": message["number"]}, True
             said = {"good": True, "about": message["do"], "who": str(message["who"]), "line": None}
             try:
-                said["text"] = getattr(self, f"_do_{message['do']}")(message) or ""
-            except BadChoice as error:
-                said |= {"good": False, "text": str(error), "line": line_of(error, str(message.get("text", "")))}
+                text, error = self._done(message)
             finally:
                 self._hearing = False
+            said["text"] = text or ""
+            if error:
+                said |= {"good": False, "text": str(error), "line": line_of(error, str(message.get("text", "")))}
             with self.hold_sync():
                 self.said = said | {"number": self.said["number"] + 1}
                 self.answered, self.toml = self._answer, self._toml()
@@ -123,14 +131,13 @@ class Picker(anywidget.AnyWidget):
         return f"{message['primary_id']} is no longer kept by name."
 
     def _do_use(self, message):
-        self.picking.replace(choices.from_toml(str(message["text"]), where="The text"))
+        wanted = choices.from_toml(str(message["text"]), where="The text")
+        named = {key_of(one) for one, _ in (*wanted.keep, *wanted.released)}
+        if lost := [one for one, _ in self.choice.keep if key_of(one) not in named]:
+            raise BadChoice(f"The text keeps {some(lost)} no longer, and gives no reason: use “Remove” in the list "
+                            "above, or write why under [[released]].", value=lost)
+        self.picking.replace(wanted)
         return "The text is used."
-
-    def _do_undo(self, _message):
-        self.picking.undo()
-
-    def _do_redo(self, _message):
-        self.picking.redo()
 
     def _do_start_over(self, _message):
         self.picking.start_over()
@@ -139,9 +146,7 @@ class Picker(anywidget.AnyWidget):
 
     def _tell(self):
         with self.picking.lock:
-            with self.hold_sync():
-                for name, value in self._state().items():
-                    setattr(self, name, value)
+            super()._tell()
             # Writing a long text takes longer than counting; the page need not wait for it.
             if not self._hearing:
                 self.toml = self._toml()

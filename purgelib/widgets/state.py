@@ -9,6 +9,7 @@ import numpy as np
 
 from purgelib.errors import BadChoice
 from purgelib.users import key_of
+from purgelib.widgets import heard
 from purgelib.widgets.counting import Counting
 from purgelib.widgets.subsets import Subsets
 
@@ -21,12 +22,15 @@ class Picking:
 
     population: whom it is about. choice: a whole Choice, at any time. start: the choice it began with.
     lock: held during each change, as JupyterLab may handle a click in another thread, beside a running cell.
+    log: the reasons given in this session, lists of when, done, whom, reason. told: key of a user -> sentences of what
+    colleagues and the sample said. successor: the Picking that took over, after which nothing is changed here.
     """
 
-    def __init__(self, population, choice):
-        self.population, self.choice, self.start = population, choice, choice
+    def __init__(self, population, choice, run=""):
+        self.population, self.choice, self.start, self.run, self.saved = population, choice, choice, run, None
         self.lock = threading.RLock()
         self.continued = False
+        self.log, self.told, self.successor = [], {}, None
         self._past, self._future, self._watching = [], [], []
         self._rows, self._counted = {}, (None, None)
 
@@ -82,19 +86,21 @@ class Picking:
 
     def keep(self, ids, reason):
         """Keeps users by name, for a reason; if any ID is nobody's, or a reason is missing, none is kept."""
-        ids = [one.strip() for one in ([ids] if isinstance(ids, str) else ids)]
-        if not ids or not all(ids) or not reason.strip():
+        self.keep_each([(one, reason) for one in ([ids] if isinstance(ids, str) else ids)])
+
+    def keep_each(self, pairs):
+        """Keeps users by name, each for a reason of its own: (primary ID, reason) pairs; all of them, or none."""
+        ids = [one.strip() for one, _ in pairs]
+        if not ids:
             raise BadChoice("To keep a user, give the primary ID and a reason.", value=ids)
         with self.lock:
+            kept = self.choice.keeping_all(pairs)
             rows = self.rows(ids)
             if unknown := [one for one in ids if not rows[key_of(one)]]:
                 what = "the primary ID" if len(unknown) == 1 else f"any of these {len(unknown):,} primary IDs:"
                 raise BadChoice(f"No user has {what} {', '.join(unknown)}. Check the spelling and leading zeros.",
                                 value=unknown)
-            added = {key_of(one): (one, reason.strip()) for one in ids}
-            others = [pair for pair in self.choice.keep if key_of(pair[0]) not in added]
-            again = tuple(pair for pair in self.choice.released if key_of(pair[0]) not in added)
-            self._change(keep=(*others, *added.values()), released=again)
+            self.replace(kept)
 
     def release(self, ids, reason):
         """Takes users off the list of those kept by name, for a reason, which the choice keeps."""
@@ -103,15 +109,18 @@ class Picking:
             raise BadChoice(f"Say why {', '.join(ids[:NAMED])} is no longer to be kept: give a reason.", value=ids)
         keys = {key_of(one) for one in ids}
         with self.lock:
+            if others := keys - {key_of(one) for one, _ in self.choice.keep}:
+                named = [one for one in ids if key_of(one) in others]
+                raise BadChoice(f"{some(named)} {'is' if len(named) == 1 else 'are'} not kept by name.", value=named)
             gone = [pair for pair in self.choice.keep if key_of(pair[0]) in keys]
             others = [pair for pair in self.choice.released if key_of(pair[0]) not in keys]
-            if gone:
-                self._change(keep=tuple(pair for pair in self.choice.keep if pair not in gone),
-                             released=(*others, *((one, reason.strip()) for one, _ in gone)))
+            self._change(keep=tuple(pair for pair in self.choice.keep if pair not in gone),
+                         released=(*others, *((one, reason.strip()) for one, _ in gone)))
 
     def replace(self, choice):
         """Puts another choice in the place of this one."""
         with self.lock:
+            self._refuse_if_outdated()
             if choice == self.choice:
                 return
             self._past = [*self._past, self.choice][-STEPS:]
@@ -127,6 +136,7 @@ class Picking:
     def undo(self):
         """Takes the last step back, if there is one."""
         with self.lock:
+            self._refuse_if_outdated()
             if self._past:
                 self._future.append(self.choice)
                 self._become(self._past.pop())
@@ -134,6 +144,7 @@ class Picking:
     def redo(self):
         """Takes again the step that was taken back last, if there is one."""
         with self.lock:
+            self._refuse_if_outdated()
             if self._future:
                 self._past.append(self.choice)
                 self._become(self._future.pop())
@@ -152,8 +163,18 @@ class Picking:
         with self.lock:
             self.replace(dataclasses.replace(self.choice, **changes))
 
+    def _refuse_if_outdated(self):
+        # A widget of earlier exports may still be on the page: what is done in it would be lost.
+        if self.successor:
+            raise BadChoice("These are the users of earlier exports: run this cell again to see those of now. Nothing "
+                            "was changed.", value=None)
+
     def _become(self, choice):
         self.choice = choice
+        self.tell()
+
+    def tell(self):
+        """Calls all who watch; an exception in one is logged and stops nobody else."""
         for function in list(self._watching):
             try:
                 function()
@@ -163,17 +184,63 @@ class Picking:
     # A cell that is run again.
 
     def passed(self, choice):
-        """Did this begin with that choice, or was it that choice at some step since."""
+        """Did this begin with that choice, or was it that choice at some step since: the last one saved, if any was.
+
+        A choice on disk that is another than the one saved was changed by hand: then that is what counts.
+        """
         with self.lock:
+            if self.saved is not None:
+                return choice in (self.saved, self.choice)
             return choice in (self.start, self.choice, *self._past)
+
+    def save(self, folder):
+        """Writes the choice into a run folder, with who is chosen by it, see ``Choice.save``; returns its path."""
+        with self.lock:
+            self._refuse_if_outdated()
+            path = self.choice.save(folder, self.population)
+            self.saved = self.choice
+            return path
 
     def go_on(self, start, earlier=None):
         """Goes on after the cell was run again with a choice to start from; earlier: the Picking to take over from."""
         with self.lock:
             if earlier:
                 self.choice, self._past, self._future = earlier.choice, [*earlier._past], [*earlier._future]
+                self.log, self.told, self.saved, earlier.successor = earlier.log, earlier.told, earlier.saved, self
             self.start = start
             self.continued = self.choice != start
+        if earlier:
+            earlier.tell()
+
+    def give_way(self, successor):
+        """Is changed no more, as another Picking began anew in its place; whom it keeps is kept there, too."""
+        named = {key_of(one) for one, _ in (*successor.choice.keep, *successor.choice.released)}
+        if lost := [pair for pair in self.choice.keep if key_of(pair[0]) not in named]:
+            successor.replace(successor.choice.keeping_all(lost))
+        self.successor = successor
+        self.tell()
+
+    @property
+    def latest(self):
+        """The Picking that took over from this one in the end; this one, if none did."""
+        return self.successor.latest if self.successor else self
+
+    # What colleagues and the sample say.
+
+    def take_in(self, found):
+        """Keeps, in one step, whom a review or a sample says to keep, and remembers what was said of each user.
+
+        found: what ``review.read`` or ``samples.read`` returned. Who is kept already stays so, with the old reason.
+        """
+        with self.lock:
+            already = {key_of(one) for one, _ in self.choice.keep}
+            pairs = found.kept[["primary_id", "reason"]].itertuples(index=False, name=None)
+            if new := [(one, why) for one, why in pairs if key_of(one) not in already]:
+                self.keep_each(new)
+            for key, sentence in heard.sentences(found):
+                said = self.told.setdefault(key, [])
+                said += [] if sentence in said else [sentence]
+            self.tell()
 
     # Users kept by name, and what does not fit.
 
@@ -205,18 +272,18 @@ class Picking:
         cube, choice, said = self.population.cube, self.choice, []
         if there := sorted(self.subsets.elsewhere(choice.ticks)):
             words = [f"{group} {self.subsets.when(year)}" for group, year in there]
-            said.append(f"Also ticked, though nobody is in them now: {_some(words)}. They stay in the choice.")
+            said.append(f"Also ticked, though nobody is in them now: {some(words)}. They stay in the choice.")
         for facet, values in choice.only:
             if gone := [value for value in values if value not in cube.values[facet]]:
-                said.append(f"The choice also allows {facet} {_some(gone)}, which nobody has now.")
+                said.append(f"The choice also allows {facet} {some(gone)}, which nobody has now.")
         if gone := [one for one in choice.leave_out if one not in self.counting.singles]:
-            said.append(f"The choice also leaves out those with “{_some(gone)}”: nobody has that reason now.")
+            said.append(f"The choice also leaves out those with “{some(gone)}”: nobody has that reason now.")
         return said
 
     def _strangers(self):
         rows = self.rows(one for one, _ in self.choice.keep)
         if nobody := [one for one, _ in self.choice.keep if not rows[key_of(one)]]:
-            yield (f"To be kept, but in these exports nobody has the primary ID {_some(nobody)}. "
+            yield (f"To be kept, but in these exports nobody has the primary ID {some(nobody)}. "
                    "Check the spelling and leading zeros.")
 
     def _policy(self):
@@ -225,6 +292,7 @@ class Picking:
                    "notebook from the top to judge them again.")
 
 
-def _some(words):
+def some(words):
+    """Returns the first few of some words, and how many more there are."""
     named = ", ".join(words[:NAMED])
     return f"{named} and {len(words) - NAMED:,} more" if len(words) > NAMED else named

@@ -1,49 +1,4 @@
-// Beside the rows: the form that asks for a reason, a user's detail, the list of IDs, the reasons given.
-
-// Asks why, beside the row; Enter says it, Esc leaves everything as it is.
-function drawAsking(ask, back) {
-  const question = element("label", { class: "users-question" });
-  const reason = element("input", { type: "text", autocomplete: "off", required: false });
-  const yes = element("button", { type: "submit" });
-  const no = button("Leave as it is (Esc)", () => close());
-  const said = element("div", { class: "users-refused", role: "alert" });
-  const form = element("form", { class: "users-asking", hidden: true },
-    question, element("div", { class: "users-answer" }, reason, yes, no), said);
-  question.htmlFor = reason.id = freshId();
-  let about = null;
-  const last = {};
-  const open = (row, keep) => {
-    about = { do: keep ? "keep" : "release", place: row.place, primary_id: row.cells[0] };
-    const who = `${row.cells[0]} ${row.cells[1]}`.trim();
-    write(question, keep ? `Why is ${who} to be kept?` : `${who} is kept by name. Why tick this user again?`);
-    write(yes, keep ? "Keep this user" : "Tick again");
-    write(said, "");
-    reason.value = last[about.do] ?? "";
-    form.hidden = false;
-    reason.focus();
-    reason.select();
-  };
-  const close = () => {
-    if (form.hidden) return;
-    form.hidden = true;
-    about = null;
-    back();
-  };
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    ask({ ...about, reason: reason.value });
-  });
-  form.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
-  const heard = (answer) => {
-    if (!answer.good) { write(said, answer.text); reason.focus(); return; }
-    close();
-  };
-  // The last reason of either kind is offered again, after reloading the page, too.
-  const remember = (log) => {
-    for (const [, done, , why] of [...log].reverse()) last[done === "kept" ? "keep" : "release"] = why;
-  };
-  return { root: form, open, close, heard, remember, about: () => about };
-}
+// Beside the rows: a user's detail, the list of IDs, the reasons given.
 
 function pairs(list) {
   return element("dl", {}, ...list.flatMap(([label, words]) =>
@@ -106,19 +61,20 @@ async function textOf(file) {
 }
 
 function drawList(ask) {
+  let read = "";
   const text = element("textarea", { rows: "5", spellcheck: "false", autocomplete: "off" });
   const file = element("input", { type: "file", accept: ".txt,.csv,.tsv,text/plain,text/csv" });
   const said = element("div", { class: "users-said", role: "status", "aria-live": "polite" });
   const reason = element("input", { type: "text", size: "36", autocomplete: "off" });
   const keep = element("form", { class: "users-line" }, element("label", {}, "Reason", reason),
     element("button", { type: "submit" }, "Keep all of these"));
-  const drop = button("Put the list away", () => { text.value = ""; ask({ do: "drop_list" }); });
+  const drop = button("Put the list away", () => { text.value = read = ""; ask({ do: "drop_list" }); });
   const tell = (words, good) => { write(said, words); said.classList.toggle("users-refused", !good); };
   file.addEventListener("change", async () => {
     if (!file.files.length) return;
     try {
       text.value = await textOf(file.files[0]);
-      ask({ do: "list", text: text.value });
+      send();
     } catch (error) {
       tell(error.message, false);
     }
@@ -131,13 +87,18 @@ function drawList(ask) {
   });
   const root = element("details", { class: "users-list" }, element("summary", {}, "Paste or load a list of IDs"),
     element("label", { class: "users-above" }, "Primary IDs, one per line", text),
-    element("div", { class: "users-line" }, button("Show these users", () => ask({ do: "list", text: text.value })),
+    element("div", { class: "users-line" }, button("Show these users", () => send()),
       element("label", {}, "or load a text or CSV file (its first column)", file), drop), said, keep);
-  const show = (listed) => {
-    keep.hidden = !listed.users;
+  // Only those are kept who are shown: a list that was changed since is shown first.
+  const show = (listed = now) => {
+    now = listed;
+    keep.hidden = !listed.users || text.value !== read;
     drop.hidden = !listed.sentence;
     if (listed.sentence && !said.textContent) { tell(listed.sentence, true); root.open = true; }
   };
+  let now = {};
+  const send = () => { read = text.value; ask({ do: "list", text: read }); show(); };
+  text.addEventListener("input", () => show());
   const heard = (answer) => {
     tell(answer.text, answer.good);
     if (answer.good && answer.about === "keep_list") reason.value = "";

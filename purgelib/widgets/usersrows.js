@@ -2,6 +2,7 @@
 
 const ROW = 30; // pixels
 const TALLEST = 8_000_000; // pixels; browsers cut off what is taller, so that a pixel then stands for more than one row
+const SETTLE = 250; // milliseconds without moving after which the kernel is told where one is
 const AHEAD = 40; // rows asked for beyond those on screen
 const TICKS = {
   on: "ticked, will be in the plan", kept: "not ticked, kept by name", stays: "cannot be ticked, must stay",
@@ -10,12 +11,19 @@ const TICKS = {
 
 function drawHead(columns, sortBy) {
   const cells = columns.map(([name, words], at) => {
-    const press = button(words, () => sortBy(name), { tabIndex: -1, title: `Sort by ${words.toLowerCase()}` });
+    const press = button(words, () => sortBy(name), { tabIndex: -1 });
     return element("div", { role: "columnheader", "aria-colindex": String(at + 1), class: `users-of-${name}` }, press);
   });
   const root = element("div", { role: "row", "aria-rowindex": "1", class: "users-row users-head" }, ...cells);
-  const show = ({ sort, down }) => columns.forEach(([name], at) => cells[at].setAttribute("aria-sort",
-    name === sort ? (down ? "descending" : "ascending") : "none"));
+  // As in a spreadsheet, a column that is filtered is marked.
+  const filters = { primary_id: ["search"], name: ["search"], expiry_date: ["expires_from", "expires_to"],
+    reasons: ["reason"] };
+  const show = (view) => columns.forEach(([name, words], at) => {
+    const filtered = (filters[name] ?? [name]).some((one) => (one === "search" ? view[one] : (view[one] ?? null) !== null));
+    cells[at].setAttribute("aria-sort", name !== view.sort ? "none" : view.down ? "descending" : "ascending");
+    cells[at].classList.toggle("users-filtered", filtered);
+    cells[at].firstChild.title = `Sort by ${words.toLowerCase()}${filtered ? "; filtered above" : ""}`;
+  });
   return { root, cells, show };
 }
 
@@ -88,7 +96,7 @@ function remembering() {
   return { take, get: (at) => rows.get(at), version: () => version };
 }
 
-function drawRows({ about, ask, onTick, onOpen, sortBy, onEscape }) {
+function drawRows({ about, ask, onTick, onOpen, sortBy, keepPlace, onEscape }) {
   const { columns } = about;
   const base = freshId();
   const head = drawHead(columns, sortBy);
@@ -135,6 +143,20 @@ function drawRows({ about, ask, onTick, onOpen, sortBy, onEscape }) {
     else view.removeAttribute("aria-activedescendant");
     if (missing) request(start, end);
   };
+  let saving = 0;
+  const settle = () => {
+    clearTimeout(saving);
+    saving = setTimeout(() => keepPlace({ top: scroll.top(), ...cursor }), SETTLE);
+  };
+  // Where one was before the page was loaded anew, as soon as it is known how many users there are.
+  let before = null;
+  const start = (here) => { before = here; again(Math.floor(here?.top ?? 0)); };
+  const resume = () => {
+    Object.assign(cursor, { row: before.row ?? 0, column: before.column ?? 0 });
+    cursor.row = Math.min(cursor.row, Math.max(0, shown - 1));
+    scroll.to(before.top ?? 0);
+    before = null;
+  };
   const take = (message) => {
     waiting = 0;
     shown = message.shown;
@@ -144,17 +166,19 @@ function drawRows({ about, ask, onTick, onOpen, sortBy, onEscape }) {
     write(nobody, message.empty);
     nobody.hidden = !message.empty;
     scroll.size();
+    if (before) resume();
     draw();
   };
   // The choice has changed: the same places of the list, as they are now.
-  const again = () => request(Math.floor(scroll.top()), Math.ceil(scroll.top() + scroll.rowsIn()));
+  const again = (top = scroll.top()) => request(Math.floor(top), Math.ceil(top + scroll.rowsIn()));
   // Whoever sorts by the keyboard stays in the headings, to turn the order round.
-  const home = () => { cursor.row = Math.min(cursor.row, 0); scroll.to(0); };
+  const home = () => { cursor.row = Math.min(cursor.row, 0); scroll.to(0); settle(); };
 
   const move = (row, column) => {
     cursor.row = Math.max(-1, Math.min(shown - 1, row));
     cursor.column = Math.max(0, Math.min(columns.length - 1, column));
     if (cursor.row >= 0) scroll.reveal(cursor.row);
+    settle();
     draw();
     view.querySelector(".users-cursor")?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   };
@@ -179,6 +203,7 @@ function drawRows({ about, ask, onTick, onOpen, sortBy, onEscape }) {
     const [line, cell] = [event.target.closest(".users-row"), event.target.closest("[role=gridcell]")];
     if (!line || !cell || String(getSelection())) return;
     [cursor.row, cursor.column] = [+line.dataset.at, [...line.children].indexOf(cell)];
+    settle();
     view.focus({ preventScroll: true });
     draw();
     act(cursor.column ? onOpen : onTick);
@@ -188,6 +213,7 @@ function drawRows({ about, ask, onTick, onOpen, sortBy, onEscape }) {
   let drawing = 0;
   view.addEventListener("scroll", () => {
     scroll.follow();
+    settle();
     cancelAnimationFrame(drawing);
     drawing = requestAnimationFrame(draw);
   });
@@ -199,6 +225,6 @@ function drawRows({ about, ask, onTick, onOpen, sortBy, onEscape }) {
     const line = body.querySelector(".users-here");
     return line ? line.getBoundingClientRect().bottom - root.getBoundingClientRect().top : root.clientHeight;
   };
-  return { root, take, again, home, showSort, below, version: rows.version,
+  return { root, take, again, start, home, showSort, below, version: rows.version,
     focus: () => view.focus({ preventScroll: true }), end: () => watch.disconnect() };
 }
