@@ -58,6 +58,9 @@
     carrying    users through look, judge, write, check: many at once, each to exactly one state
     update      carry out a plan user by user: look again, copy, intend, act, look, write down
     jobs        carry out a plan through a set and Alma's purge job; reconcile
+    putback     puts back the fields that a run has written, where they are still as it left them
+    recreate    creates purged users again from their full copies
+    sisxml      users as a file for Alma's SIS load, zipped: the other way to create them again
     restore     undo: put back dates, re-create users; itself a plan
     report      plan and journal turned into one page for a person, and the lists
     sandbox     a pretend Alma with invented people, behind real HTTP on this machine

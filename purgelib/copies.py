@@ -114,7 +114,8 @@ def identities(key_file, passphrase=""):
 
 def _unlocked(data, passphrase, name):
     if not passphrase:
-        raise Refused(f"The key file {name} is locked: give its passphrase.", file=name)
+        raise Refused(f"The key file {name} is locked: put its passphrase into the environment as COPIES_PASSPHRASE.",
+                      file=name)
     try:
         return pyrage.passphrase.decrypt(data, passphrase)
     except pyrage.DecryptError:

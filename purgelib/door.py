@@ -53,7 +53,7 @@ class Door:
     @property
     def waiting(self):
         """Why nothing goes on at the moment, in words; empty where calls go through."""
-        return self.pace.waiting or (f"{self._trying_again} calls without an answer are tried again"
+        return self.pace.waiting or (f"tried again, as no answer came: {self._trying_again}"
                                      if self._trying_again else "")
 
     @property

@@ -42,8 +42,8 @@ def purge(folder, alma, confirmed="", patience=6 * 3600, watch=None):
     once. patience: seconds to wait for the job's end. Calling again never starts a second job.
     """
     started = bool((journal.read(folder).job(PURGE) or {}).get("state"))
+    alma.stop.clear()  # a stop of an earlier try is over
     sealed = load(folder, alma, confirmed, started)
-    alma.stop.clear()
     if confirmed and not started:
         guards.may_be_purged(sealed.header, alma.today())
         _released(sealed)

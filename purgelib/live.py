@@ -11,6 +11,7 @@ import pandas as pd
 from purgelib import planned, rules, users
 from purgelib.errors import AlmaError, KeyRefused, NoAnswer, NotFound, PartialAnswer, QuotaSpent, TooFast
 
+GONE = "is not in Alma any more"
 # Errors that say nothing about one user, but stop the run for all.
 FOR_ALL = (KeyRefused, QuotaSpent, TooFast)
 
@@ -34,7 +35,7 @@ def fetch(primary_id, policy, alma, owed=None):
         record = alma.user(primary_id)
         return Look(record, alma.owed(primary_id, policy.fee_statuses) if owed is None else owed)
     except NotFound:
-        return Look(problem="is not in Alma any more")
+        return Look(problem=GONE)
     except FOR_ALL:
         raise
     except NoAnswer as error:

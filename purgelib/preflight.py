@@ -61,21 +61,24 @@ def summary(alma, rights):
 
 
 def _area(alma, area):
-    reads, read_by = _asked(alma, area, writing=False)
-    not_asked = (NOT_ASKED, "connection opened for reading")
-    writes, write_by = _asked(alma, area, writing=True) if alma.writing else not_asked
-    return AREAS[area], reads, writes, "; ".join(dict.fromkeys((read_by, write_by)))
+    told = {}
+    reads = _asked(alma, area, False, told)
+    writes = _asked(alma, area, True, told) if alma.writing else NOT_ASKED
+    return AREAS[area], reads, writes, "; ".join(told) or "Alma's test calls"
 
 
-def _asked(alma, area, writing):
+def _asked(alma, area, writing, told):
     try:
         said = alma.key_test(area, writing)
     except KeyRefused:
-        return NO, "Alma refused its test call"
+        return NO
     except (AlmaError, NoAnswer) as error:
-        return UNKNOWN, str(error)
+        told[str(error)] = UNKNOWN
+        return UNKNOWN
     code = re.search(r"institutionCode: *(\w+)", said)
-    return YES, f"Alma's test call, for {code[1]}" if code else "Alma's test call"
+    if code:
+        told[f"Alma's test calls for {code[1]}"] = YES
+    return YES
 
 
 def _right(area, way):

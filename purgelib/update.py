@@ -26,11 +26,11 @@ def carry_out(folder, alma, confirmed="", watch=None):
     is a rehearsal, which only reads. With it, writes to Alma. Interrupting is safe: call again to go on.
     watch: shows how it goes, see ``watching``.
     """
+    alma.stop.clear()  # a stop of an earlier try is over
     sealed = load(folder, alma, confirmed)
     if confirmed and (journal.read(folder).job(plan.PURGE) or {}).get("state"):
         raise JobRefused("Alma's purge job was started for this plan already: no more dates are set, as it would not "
                          "take these users any more. Make a new plan for them.", job="Purge users", why="started")
-    alma.stop.clear()
     with contextlib.ExitStack() as stack:
         vault = copies.Vault(sealed.header["copies_to"])
         book = stack.enter_context(journal.open(sealed.folder, rehearsal=not confirmed, vault=vault))

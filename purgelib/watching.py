@@ -157,8 +157,8 @@ class Progress(Unwatched):
     def speed(self):
         """Says how fast it goes, for how long still, and how many calls are left of this day."""
         rate, left, said = self.rate, self.left, []
-        if rate and not self.over:
-            said.append(f"{rate:,.0f} users a second" if rate >= 10 else f"{rate:,.1f} users a second")
+        if rate and not self.over and not self._reason.startswith(PAUSED):
+            said.append(f"{rate:,.0f} users a second" if rate >= 9.95 else f"{rate:,.1f} users a second")
         if left is not None:
             said.append(f"{duration(left)} left")
         if self.calls_left is not None:

@@ -38,7 +38,7 @@ class Practice:
 
     def __init__(self, folder, inputs, users=USERS):
         self.folder, self.inputs, self.users, self._clients, self._colleagues = folder, inputs, users, [], set()
-        self.where = sandbox.ensure(folder / "alma", users)
+        self.where, self.sets = sandbox.ensure(folder / "alma", users), ()
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers.update({"Authorization": f"apikey {self.where.key}", "Accept": "application/json"})
@@ -63,8 +63,8 @@ class Practice:
         wanted = rules.Policy(**POLICY | policy)
         people = population.judge(exports.read(self.inputs), wanted)
         ticks = frozenset((group, str(year)) for group in ("05", "06", "08") for year in years)
-        chosen = choice.Choice("Those who left", PURGE_DATE, wanted, ticks, tuple(keep),
-                               "Invented University")
+        chosen = choice.Choice("Those who left", PURGE_DATE, wanted, ticks, tuple(keep), "Invented University",
+                               sets=self.sets)
         client = self.alma(writing=False)
         return plan.seal(self.folder / "runs" / name, people, chosen, client.target(), client.today(), self.inputs)
 

@@ -179,7 +179,7 @@ def test_a_locked_key_file_opens_with_its_passphrase_only(key):
     blob = copies.Vault([copies.new_key(key, PASSPHRASE)]).seal(RECORD)
     assert b"AGE-SECRET-KEY" not in key.read_bytes() and mode(key) == 0o600
     assert copies.opened(blob, copies.identities(key, PASSPHRASE)) == RECORD
-    with pytest.raises(Refused, match="give its passphrase"):
+    with pytest.raises(Refused, match="put its passphrase into the environment"):
         copies.identities(key)
     with pytest.raises(Refused, match="does not open"):
         copies.identities(key, PASSPHRASE.upper())

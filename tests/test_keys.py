@@ -282,3 +282,27 @@ def test_no_file_of_a_run_holds_the_key(practice):
     held = [path for path in practice.folder.rglob("*") if path.is_file() and path.suffix != ".log" and
             practice.folder / "alma" not in path.parents and gate.KEY.encode() in path.read_bytes()]
     assert written and held == []
+
+
+CURIOUS = """%xmode Verbose
+import logging; logging.basicConfig(level=logging.DEBUG, force=True)
+from purgelib import alma, keys
+key = keys.find("production", "h.example.org"); key, repr(key), dir(key)
+client = alma.Alma("http://127.0.0.1:9", key, pace=None); client, vars(client), repr(client.__dict__)
+vars(key)
+client.user("x")
+client.put_user("x", {})
+import pickle; pickle.dumps(client)
+client.stop.set(); client.user("x")
+client._session().get("no address at all", auth=key)
+1 / 0"""
+
+
+def test_no_executed_notebook_holds_the_key_however_curious_it_is(monkeypatch):
+    monkeypatch.setenv("ALMA_API_KEY", SECRET)
+    cells = [nbformat.v4.new_code_cell(line) for line in CURIOUS.splitlines()]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=100, allow_errors=True).execute()
+    told = json.dumps(notebook)
+    assert told.count("ename") == 7 and "Stopped" in told and "ReadOnly" in told and "urllib3" in told
+    assert SECRET not in told

@@ -35,7 +35,10 @@ TABLE = {
     "bounds": "errors", "samples": "bounds errors users choice forms identifiers lists",
     "update": "carrying copies errors fields guards journal live looks plan runlog",
     "jobs": "carrying errors fields guards journal live plan runlog update users",
-    "restore": "errors users rules guards plan alma journal update", "report": "errors fields users plan journal lists",
+    "putback": "copies errors fields journal live plan users", "recreate": "errors fields journal live plan",
+    "sisxml": "recreate",
+    "restore": "carrying copies errors fields guards journal plan planned putback recreate runlog sisxml users",
+    "report": "errors fields users plan journal lists",
     "__init__": "alma sandbox errors guards keys pace", "__main__": "due errors guards plan report restore sandbox",
 }
 ONLY = {"requests": {"door"}, "matplotlib": {"charts"}, "ipywidgets": {"widgets"}, "anywidget": {"widgets"},

@@ -9,7 +9,7 @@ import pytest
 import tenacity
 from conftest import Practice, states, typed
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import initialize, invariant, RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule, RuleBasedStateMachine, run_state_machine_as_test
 
 from purgelib import journal, report, update
 from purgelib.errors import Failed

@@ -51,7 +51,8 @@ def test_a_rehearsal_writes_nothing_to_alma_and_nothing_to_the_run_folder(quiet,
     sealed = quiet.seal(f"rehearsed-{writing}")
     before = files(sealed.folder)
     rehearsed = update.carry_out(sealed.folder, quiet.alma(writing=writing))
-    after = {name: data for name, data in files(sealed.folder).items() if not name.startswith(("rehearsal.sqlite", "run.log"))}
+    after = {name: data for name, data in files(sealed.folder).items()
+             if not name.startswith(("rehearsal.sqlite", "run.log"))}
     assert quiet.written() == [] and after == before
     assert set(rehearsed["state"]) == {update.WOULD, SKIPPED}
     assert set(rehearsed["primary_id"]) == set(sealed.users["primary_id"])
