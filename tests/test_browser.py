@@ -1,12 +1,13 @@
 """A person's way through the picker, in a real JupyterLab in Chromium, by mouse and by keyboard."""
 
 import os
-import shutil
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from labdrive import Lab, write_notebook
+from playwright.sync_api import expect
 
 TESTS = Path(__file__).parent
 SCREENSHOTS = TESTS / "screenshots"
