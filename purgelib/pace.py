@@ -16,7 +16,7 @@ import pyrate_limiter
 
 from purgelib.errors import Failed
 
-SECOND = 1024  # milliseconds in which the calls of one second may be made: what is above 1000 is for late arrivals
+SECOND = 1022  # milliseconds in which the calls of one second may be made: what is above 1000 is for late arrivals
 SLICE = 0.1  # seconds of waiting between two questions whether to go on
 LEAK = 200  # permits after which old ones are forgotten
 

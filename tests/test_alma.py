@@ -175,9 +175,11 @@ def test_a_write_refused_as_too_fast_is_repeated(stub, hasty):
     (400, {}, b"<html>Bad Request</html>"), (404, {}, b""), (408, {}, b""), (413, {}, b"<html>"), (429, {}, b"Slow"),
     (503, {}, b"<html>"), (504, {}, b""), (302, {}, b"{}"), (200, {}, b'"ok"'), (200, {}, b"[]"), (204, {}, b"")])
 def test_what_did_not_come_from_alma_tells_nothing_of_a_write(stub, hasty, name, answer):
-    if answer[0] == 204 and name.startswith("delete"):
-        pytest.skip("that is Alma's own word for: deleted")
     server, client = stub(answer)
+    if answer[0] == 204 and name.startswith("delete"):
+        # That is Alma's own word for: deleted.
+        assert getattr(client, name)(*WRITES[name]) is None
+        return
     with pytest.raises(NoAnswer) as caught:
         getattr(client, name)(*WRITES[name])
     # Only what a gateway gave up waiting for may still happen.
