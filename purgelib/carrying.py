@@ -14,11 +14,11 @@ from pathlib import Path
 
 from purgelib.errors import CanaryFailed, KeyRefused, NoAnswer, NotFound, QuotaSpent, Stopped, TooFast
 from purgelib.journal import FAILED, SKIPPED, UNKNOWN, WOULD
-from purgelib.parallel import Calls
+from purgelib.parallel import Calls, FIRST
 
 LOOK, WRITE, CHECK = "look", "write", "check"
 BATCH = 64  # users judged at once; fewer when nobody else is on the way
-PATIENCE = 0.12  # seconds that the first of a batch waits for the others
+PATIENCE = 0.25  # seconds that the first of a batch waits for the others
 OFTEN = 0.05  # seconds between two looks for the files STOP and PAUSE
 TRIES = 3
 IN_A_ROW = 5  # so many users in a row who fail end the run
@@ -52,7 +52,7 @@ class Carrier:
         self._act, self._alma, self._book, self._watch = act, alma, book, watch
         self._stop_file, self._pause_file = Path(folder) / "STOP", Path(folder) / "PAUSE"
         self._todo, self._looked, self._late = collections.deque(), [], []
-        self._settled, self._pause, self._watched = [], False, 0.0
+        self._settled, self._pause, self._watched, self._width = [], False, 0.0, FIRST
         self._since, self._end, self._recent = 0.0, None, collections.deque(maxlen=LAST)
         self.outcomes = {}
 
@@ -80,7 +80,7 @@ class Carrier:
         self._todo.extend(tasks)
         self.outcomes, self._bad = {}, bad
         self._recent.clear()
-        with Calls(self._alma) as calls, self._interruptible():
+        with Calls(self._alma, self._width) as calls, self._interruptible():
             try:
                 while (self._todo and not self._end) or calls.in_flight or self._looked:
                     self._hand_out(calls)
@@ -88,6 +88,7 @@ class Carrier:
                     if not calls.in_flight and not self._todo:
                         self._ask_the_late_again()
             finally:
+                self._width = calls.width
                 self._write_down()
         self._todo.clear()
         if self._end:

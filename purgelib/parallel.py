@@ -10,17 +10,20 @@ import time
 
 from purgelib.errors import NoAnswer, TooFast
 
-FEWEST, FIRST, MOST = 2, 4, 64
+FEWEST, FIRST, MOST = 2, 8, 64
 TROUBLE = (NoAnswer, TooFast)
 EVERY = 0.5  # seconds between two looks at how it goes
 
 
 class Calls:
-    """Calls in flight; made by one thread, used as a context. pace: has ``waited``, seconds spent waiting for it."""
+    """Calls in flight; made by one thread, used as a context.
 
-    def __init__(self, pace=None):
+    pace: has ``waited``, seconds spent waiting for it. width: how many at once to begin with.
+    """
+
+    def __init__(self, pace=None, width=FIRST):
         self._pool = concurrent.futures.ThreadPoolExecutor(MOST, thread_name_prefix="alma")
-        self._ended, self.in_flight, self.width = queue.SimpleQueue(), 0, FIRST
+        self._ended, self.in_flight, self.width = queue.SimpleQueue(), 0, width
         self._pace, self._done, self._trouble = pace, 0, 0
         self._since, self._waited, self._best = time.monotonic(), self._waits(), 0.0
 

@@ -99,7 +99,7 @@ class Log(Progress):
         file = os.open(Path(folder) / LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         if os.name == "posix":
             os.fchmod(file, 0o600)
-        self._file = os.fdopen(file, "a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        self._file, self._flushed = os.fdopen(file, "a", encoding="utf-8", errors="backslashreplace"), 0.0
 
     def begin(self, total, what):
         """Writes that it begins."""
@@ -164,6 +164,10 @@ class Log(Progress):
         at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         # A reason may hold line breaks, and one line is one thing that happened.
         self._file.write(f"{at}  {' '.join(line.split(chr(10)))}".rstrip() + "\n")
+        # Twice a second is often enough for whoever follows it; what happened to a user is in the journal.
+        if self._clock() - self._flushed > 0.5:
+            self._flushed = self._clock()
+            self._file.flush()
 
 
 def masked(primary_id, key):
