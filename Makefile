@@ -61,9 +61,12 @@ notebooks: env
 sample: env
 	$(PY) -m purgelib.sandbox --write-exports data/sample --write-earlier data/sample-earlier
 
-bench: env
+bench: env foreign
 	$(PY) benchmarks/reading.py
 	$(PY) benchmarks/sandbox.py
+	$(PY) benchmarks/journal.py
+	$(PY) benchmarks/pace.py
+	$(PY) benchmarks/carrying.py
 	$(PY) benchmarks/picking.py
 	$(PY) benchmarks/pictures.py
 

@@ -36,14 +36,31 @@
     charts      pictures of a population and of what changed (matplotlib)
     widgets     choosing by mouse or keyboard; yields a choice
     guards      what must be true before anything is written
+    fields      what of a user's record this tool can set, and whether it arrived
+    copies      full copies of records: compressed, encrypted to those who may read them
+    planned     the rows of a plan: whom, what is set and what was there, the facts as seen, all reasons
     plan        a frozen, hashed, saved list: whom, what, why, seen when
+    due         the runs whose personal data is due for removal
     answers     what Alma's answers mean: lists, amounts, and errors turned into ours
-    keys        the API key: put into the header, shown to nobody
-    alma        the only door to Alma: typed calls, pace, retries, errors
+    keys        the API key: found, put into the header, shown to nobody
+    pace        so many calls a second, kept by all programs of this machine together
+    door        one call over HTTP: key, pace, stop, daily quota; what may be repeated
+    alma        what is asked of Alma: typed calls; the only way to it
+    preflight   what the key may do, and what each step needs
     analytics   exports straight from Analytics: reports fetched page by page, saved as files
+    runfile     the SQLite files of a run: one process at a time, whole, of this version
     journal     the run's SQLite file: intentions, results, full copies
+    looks       what rehearsals of a run saw, so that an interrupted one goes on
+    live        a planned user as Alma shows it now: compared with the plan, judged by every rule
+    parallel    many calls to Alma at once, and no more than needed
+    watching    how a run shows how it goes: on a terminal, or as a few plain lines
+    runlog      the log of a run: every outcome with its reason, with masked IDs
+    carrying    users through look, judge, write, check: many at once, each to exactly one state
     update      carry out a plan user by user: look again, copy, intend, act, look, write down
     jobs        carry out a plan through a set and Alma's purge job; reconcile
+    putback     puts back the fields that a run has written, where they are still as it left them
+    recreate    creates purged users again from their full copies
+    sisxml      users as a file for Alma's SIS load, zipped: the other way to create them again
     restore     undo: put back dates, re-create users; itself a plan
     report      plan and journal turned into one page for a person, and the lists
     sandbox     a pretend Alma with invented people, behind real HTTP on this machine
@@ -52,15 +69,17 @@
 """
 
 import os
+import re
 import urllib.parse
 from pathlib import Path
 
 import platformdirs
 
-from purgelib.errors import NoKey, Refused
+from purgelib.errors import KeyRefused, NoKey, Refused
 
 __all__ = ["connect", "data_folder", "run_folder", "start_sandbox_anew"]
 
+PACE = 10  # calls a second: under every limit of Alma's that is known
 TARGETS = {"alma-sandbox": "sandbox", "production": "production"}
 
 
@@ -82,7 +101,8 @@ def connect(where="sandbox", institution=None, writing=False):
     """Connects to the built-in sandbox, or to the real Alma when it is named; returns an ``alma.Alma``.
 
     where: "sandbox" (invented people on this machine; "sandbox:practice" is another one), "alma-sandbox" or
-    "production" (the real Alma: ALMA_API_URL names the host, and the key comes from ALMA_API_KEY or the keyring).
+    "production" (the real Alma: ALMA_API_URL names the host, and the key comes from ALMA_API_KEY, from the keyring,
+    or from you, who are asked for it unseen).
     institution: name or code that Alma must answer with; needed for the real Alma. writing: without it, every
     verb but GET is refused.
     """
@@ -100,29 +120,26 @@ def connect(where="sandbox", institution=None, writing=False):
 
 
 def _real(where, institution, writing):
-    from purgelib import alma, guards
+    from purgelib import alma, guards, keys
+    from purgelib.pace import Pace
 
-    url = os.environ.get("ALMA_API_URL", "")
-    host = urllib.parse.urlsplit(url).hostname or ""
-    if not (url.startswith("https://") and host):
+    named = urllib.parse.urlsplit(os.environ.get("ALMA_API_URL", "").strip())
+    host = named.hostname or ""
+    if named.scheme != "https" or not host:
         raise NoKey("Set ALMA_API_URL to your Alma's API host (https://api-eu... and so on).", target=where)
-    pace_file = Path(platformdirs.user_cache_dir("purgelib")) / "pace" / f"{host}.sqlite"
-    found = alma.Alma(url, _key(where, host), writing=writing, pace=10, pace_file=pace_file)
-    guards.same_target(institution, found.expect(TARGETS[where]).target())
-    return found
-
-
-def _key(where, host):
-    """The environment first, then the keyring; never an argument, so that no notebook holds a key."""
-    import keyring  # slow to import, and without a backend on many servers
-
+    folder = Path(platformdirs.user_cache_dir("purgelib")) / "pace"
+    # The host alone: whatever else somebody wrote there, such as a key, is shown nowhere.
+    url = f"https://{named.netloc.rpartition('@')[2]}"
+    found = alma.Alma(url, keys.find(where, host), writing=writing, pace=PACE, pace_file=folder / f"{host}.sqlite")
     try:
-        found = os.environ.get("ALMA_API_KEY") or keyring.get_password("purgelib", host)
-    except keyring.errors.KeyringError:
-        found = None
-    if not found:
-        raise NoKey(f"No key for {where}: set ALMA_API_KEY, or store it once with: keyring set purgelib {host}",
-                    target=where)
+        target = found.expect(TARGETS[where]).target()
+    except KeyRefused:
+        keys.forget(host)
+        raise
+    guards.same_target(institution, target)
+    # Alma counts by institution; which one it is could only be asked at the pace of the whole host.
+    code = re.sub(r"[^A-Za-z0-9]+", "_", str(target["institution"]))
+    found.pace = Pace(PACE, folder / f"{host}-{code}.sqlite")
     return found
 
 

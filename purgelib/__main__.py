@@ -10,7 +10,7 @@ from pathlib import Path
 import papermill
 
 import purgelib
-from purgelib import guards, plan, report, restore, sandbox
+from purgelib import due, guards, plan, report, restore, sandbox
 from purgelib.errors import PurgeError
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -44,7 +44,7 @@ def _walk(folder):
     _run("rerun.ipynb", folder / "rerun.ipynb", run=name, where=SANDBOX, confirmed=typed)
     print("3 of 3  undo: one purge date put back, one purged user re-created", flush=True)
     ids = restore.possible(folder).drop_duplicates("undo").set_index("undo")["primary_id"]
-    back = {"dates_of": [ids[restore.DATE_BACK]], "create": [ids[restore.USER_BACK]]}
+    back = {"dates_of": [ids[restore.BACK]], "create": [ids[restore.USER_BACK]]}
     _run("06_restore.ipynb", folder / "06_restore.ipynb", run=name, where=SANDBOX, **back,
          confirmed=restore.to_be_typed(folder, **back))
 
@@ -60,7 +60,7 @@ def desk():
 
 def tidy():
     """Removes the runs whose personal data is due for removal."""
-    gone = plan.remove_due(purgelib.data_folder() / "runs", datetime.date.today())
+    gone = due.remove(purgelib.data_folder() / "runs", datetime.date.today())
     print("\n".join(f"removed {name}" for name in gone) or "No run is due for removal.")
 
 

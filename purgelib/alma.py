@@ -1,58 +1,27 @@
-"""The only door to Alma: typed calls, pace, retries, errors. No other module speaks HTTP.
+"""What is asked of Alma: typed calls for users, sets, jobs, code tables and Analytics. No other module calls it.
 
-Reading is repeated when it fails in passing; a write never is, except where Alma refused it before
-looking at it (too many calls in a second). A write without an answer raises ``NoAnswer``: nobody knows
-yet what happened, and whoever asked has to look. The key is in the session's header and nowhere else.
+How a call goes over HTTP, and what is repeated when it fails, is ``door``'s.
 """
 
-import contextlib
-import datetime
-import email.utils
-import threading
 import urllib.parse
-from pathlib import Path
 
 import pandas as pd
-import pyrate_limiter
-import requests
-import tenacity
 
-from purgelib.answers import balance_of, error_of, listed_in
-from purgelib.errors import (
-    NoAnswer,
-    NotFound,
-    PartialAnswer,
-    QuotaSpent,
-    ReadOnly,
-    Stopped,
-    TooFast,
-    WrongTarget,
-)
-from purgelib.keys import Key
+from purgelib.answers import balance_of, listed_in
+from purgelib.door import Door
+from purgelib.errors import NoAnswer, NotFound, PartialAnswer, ReadOnly, TooFast, WrongTarget
 
 PAGE = 100
 MEMBERS_A_CALL = 1000
 EXPAND = {"expand": "loans,requests,fees"}
+# Alma's own tests of a key, by area. They write nothing, with POST neither.
+KEY_TESTS = {"users": "/users/operation/test", "conf": "/conf/test", "analytics": "/analytics/test"}
 
 
-class Alma:
-    """A connection to one institution. Opened for reading it refuses every verb but GET.
+class Alma(Door):
+    """A connection to one institution, opened as ``Door`` says: for reading, unless told otherwise."""
 
-    url: host, such as https://api-eu.hosted.exlibrisgroup.com; pace: calls a second at most (None: no limit);
-    pace_file: SQLite file that all processes of this machine share to keep that pace together;
-    floor: calls of the day that are left for others; timeout: seconds for one answer.
-    """
-
-    def __init__(self, url, key, *, writing=False, pace=10, pace_file=None, floor=1000, timeout=60):
-        self.url, self.writing, self.floor, self.timeout = url.rstrip("/"), writing, floor, timeout
-        self.calls, self.remaining, self._date, self._stop_file = 0, None, None, None
-        self._authorization = Key(key)
-        self._local = threading.local()
-        self._limiter = _limiter(pace, pace_file) if pace else None
-        self._general = None
-
-    def __repr__(self):
-        return f"<Alma at {self.url}, opened for {'writing' if self.writing else 'reading only'}>"
+    _general = None
 
     # ---- who is there
 
@@ -89,14 +58,14 @@ class Alma:
             raise ReadOnly(f"{self!r}; nothing was written. Connect with writing=True.", method="PUT")
         return self
 
-    @contextlib.contextmanager
-    def stopping_at(self, stop_file):
-        """While this lasts, the appearance of that file ends the run before the next call."""
-        self._stop_file = Path(stop_file)
-        try:
-            yield self
-        finally:
-            self._stop_file = None
+    def key_test(self, area, writing=False):
+        """Asks Alma's own test of the key for an area (users, conf, analytics); returns what it says, text.
+
+        Only reads. writing: asks by POST, which a connection opened for reading refuses, although it writes nothing.
+        """
+        asked = self._call("POST", KEY_TESTS[area], safe=(TooFast, NoAnswer), accept="application/xml") if writing \
+            else self._get(KEY_TESTS[area], accept="application/xml")
+        return asked.decode(errors="replace")
 
     # ---- users
 
@@ -116,9 +85,16 @@ class Alma:
             total += sum(balance_of(fee) for fee in listed)
         return round(total, 2)
 
-    def put_user(self, primary_id, record):
-        """Replaces a user's record by this one (PUT is swap-all). Writes to Alma."""
-        return self._call("PUT", _user(primary_id), json=record)
+    def put_user(self, primary_id, record, override=""):
+        """Replaces a user's record by this one (PUT is swap-all); returns the record as Alma has it. Writes to Alma.
+
+        override: fields that Alma would keep for an External user because somebody set them by hand.
+        """
+        return self._call("PUT", _user(primary_id), json=record, **({"override": override} if override else {}))
+
+    def delete_user(self, primary_id):
+        """Deletes a user; nothing brings the user back. Never sent twice: without an answer, look. Writes to Alma."""
+        return self._call("DELETE", _user(primary_id))
 
     def post_user(self, record):
         """Creates a user. Writes to Alma."""
@@ -147,6 +123,10 @@ class Alma:
     def members(self, set_id):
         """Returns the primary IDs of a set's members, all of them or an error. Only reads."""
         return [one["id"] for one in self._pages(f"/conf/sets/{set_id}/members", "member")]
+
+    def delete_set(self, set_id):
+        """Deletes a set, not its members. Writes to Alma."""
+        return self._call("DELETE", f"/conf/sets/{set_id}")
 
     # ---- jobs
 
@@ -199,8 +179,6 @@ class Alma:
         found = self._get("/analytics/paths/" + urllib.parse.quote(folder.rstrip("/"), safe=""))
         return [(one["value"], one["type"]) for one in listed_in(found, "path")]
 
-    # ---- the door
-
     def _pages(self, path, key, **query):
         """All pages of a list; fewer entries than Alma counts is an error, not a shorter list."""
         found, total = [], None
@@ -215,73 +193,6 @@ class Alma:
             raise PartialAnswer(f"{path}: Alma counts {total} entries but lists {len(found)}.",
                                 expected=total, found=len(found))
         return found
-
-    def _get(self, path, /, **query):
-        return self._call("GET", path, **query)
-
-    def _call(self, method, path, /, json=None, safe=None, accept="application/json", **query):
-        """Repeats what may be repeated (safe): readings that failed in passing, and calls refused as too fast."""
-        if method != "GET" and not self.writing:
-            raise ReadOnly(f"{self!r} refuses {method} {path.rsplit('/', 1)[0]}; nothing was sent.", method=method)
-        safe = safe or ((TooFast, NoAnswer) if method == "GET" else (TooFast,))
-        for attempt in tenacity.Retrying(retry=tenacity.retry_if_exception_type(safe), reraise=True,
-                                         stop=tenacity.stop_after_attempt(6),
-                                         wait=tenacity.wait_random_exponential(multiplier=0.2, max=20)):
-            with attempt:
-                return self._once(method, path, json, query, accept)
-
-    def _once(self, method, path, json, query, accept):
-        self._before()
-        try:
-            answer = self._session().request(method, f"{self.url}/almaws/v1{path}", params=query, json=json,
-                                             headers={"Accept": accept}, timeout=self.timeout,
-                                             auth=self._authorization, allow_redirects=False)
-        except requests.RequestException as error:
-            # "from None": the exception of the library holds the request, and the request the key.
-            raise NoAnswer(f"No answer from {self.url} to {method}: {type(error).__name__}.", method=method) from None
-        self._note(answer)
-        if answer.status_code == 204:
-            return None
-        if answer.ok and accept == "application/xml":
-            return answer.content
-        if answer.ok:
-            try:
-                return answer.json()
-            except ValueError:
-                raise NoAnswer(f"Alma's answer to {method} is broken off or not JSON.", method=method) from None
-        raise error_of(method, answer)
-
-    def _before(self):
-        if self._stop_file and self._stop_file.exists():
-            raise Stopped(f"{self._stop_file.name} lies in the run folder: stopped before the next call. "
-                          "Delete the file and run the step again to go on.")
-        if self.remaining is not None and self.remaining <= self.floor:
-            raise QuotaSpent(f"Only {self.remaining:,} calls of this day are left; {self.floor:,} are left for others. "
-                             "Go on tomorrow: the run resumes where it ended.", status=None, code="FLOOR")
-        if self._limiter:
-            self._limiter.try_acquire("alma", blocking=True)
-
-    def _note(self, answer):
-        self.calls += 1
-        left = answer.headers.get("X-Exl-Api-Remaining", "")
-        self.remaining = int(left) if left.isdigit() else self.remaining
-        said = email.utils.parsedate_to_datetime(answer.headers["Date"]) if "Date" in answer.headers else None
-        self._date = (said or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC)
-
-    def _session(self):
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.trust_env = not self.url.startswith("http://127.0.0.1")
-        return self._local.session
-
-
-def _limiter(pace, pace_file):
-    rates = [pyrate_limiter.Rate(pace, pyrate_limiter.Duration.SECOND)]
-    if pace_file is None:
-        return pyrate_limiter.Limiter(rates)
-    Path(pace_file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return pyrate_limiter.Limiter(pyrate_limiter.SQLiteBucket.init_from_file(
-        rates, table="calls", db_path=str(pace_file), use_file_lock=True))
 
 
 def _user(primary_id):

@@ -212,7 +212,7 @@ def _planned(folder):
     both = [sealed.users, rest if rest is not None else sealed.users[:0]]
     everybody = pd.concat(both, ignore_index=True).fillna("")
     known = np.arange(len(everybody)) < len(sealed)
-    days = {"expiry_date": everybody["expiry_date"], "purge_date": everybody["old"]}
+    days = {"expiry_date": everybody["expiry_date"], "purge_date": everybody["purge_date"]}
     made = {"primary_id": everybody["primary_id"],
             "user_group": everybody["user_group"].astype("category"),
             "verdict": pd.Categorical.from_codes(np.where(known, 0, 1), [PLANNED, NOT_PLANNED]),

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import tomlkit
 
-from purgelib import meant
+from purgelib import fields, meant
 from purgelib import population as populations
 from purgelib.errors import BadChoice
 from purgelib.rules import LATER, Policy, RULES
 from purgelib.users import key_of
 
-KNOWN = {"title", "institution", "purge_date", "policy", "tick", "only", "leave_out", "keep", "released"}
+KNOWN = {"title", "institution", "purge_date", "not_before", "problems_read", "set", "policy", "tick", "only",
+         "leave_out", "keep", "released"}
 NAMED = 5  # of the users of whom a sentence speaks
 # What a choice can be narrowed by, beside user group and year of expiry.
 FACETS = ("record_type", "account_type", "status", "campus", "years_expired", "verdict")
@@ -28,7 +29,9 @@ class Choice:
     ticks: (user group code, expiry year as text or "none") pairs. only: (one of FACETS, the values that may go) pairs;
     a facet that is not named narrows nothing. leave_out: reasons, as in ``Population.reasons``: whoever has one is left
     out. keep: (primary ID, reason) pairs. released: the same of those who were kept before, and are no longer: it is
-    only said, and chooses nobody.
+    only said, and chooses nobody. sets: (field, text) pairs that users get beside the purge date, of
+    ``fields.FIELDS``. not_before: the day before which nobody is handed to a purge. problems_read: how many problems
+    of the exports a person says to have read.
     """
 
     title: str = "untitled"
@@ -40,6 +43,9 @@ class Choice:
     only: tuple[tuple[str, tuple[str, ...]], ...] = ()
     leave_out: tuple[str, ...] = ()
     released: tuple[tuple[str, str], ...] = ()
+    not_before: datetime.date | None = None
+    problems_read: int = 0
+    sets: tuple[tuple[str, str], ...] = ()
 
     def combinations(self, cube, reasons):
         """Returns a boolean array, a value per combination of a population's cube: is it ticked and not narrowed away.
@@ -97,10 +103,9 @@ class Choice:
         for group, year in sorted(self.ticks):
             by_group.setdefault(group, []).append(year)
         said = {"title": self.title, "institution": self.institution}
-        if self.purge_date:
-            said["purge_date"] = self.purge_date
-        if self.leave_out:
-            said["leave_out"] = sorted(self.leave_out)
+        more = {"purge_date": self.purge_date, "not_before": self.not_before, "problems_read": self.problems_read,
+                "leave_out": sorted(self.leave_out), "set": dict(self.sets)}
+        said |= {name: value for name, value in more.items() if value}
         said["policy"] = self.policy.to_dict()
         # An empty "tick = []" would be in the way of a person who adds a [[tick]] by hand.
         if by_group:
@@ -196,14 +201,15 @@ def from_toml(text, where="the choice"):
     if unknown := set(said) - KNOWN:
         raise BadChoice(f"{where} has {', '.join(sorted(unknown))}, which means nothing here; "
                         f"known are {', '.join(sorted(KNOWN))}.", where=where, value=sorted(unknown))
-    for name, kind in (("policy", dict), ("only", dict), ("tick", list), ("keep", list), ("released", list),
-                       ("leave_out", list)):
+    for name, kind in (("policy", dict), ("only", dict), ("set", dict), ("tick", list), ("keep", list),
+                       ("released", list), ("leave_out", list)):
         if not isinstance(said.get(name, kind()), kind):
-            raise BadChoice(f"{where}: write [policy] and [only] for a table, [[tick]] and [[keep]] for each entry, "
-                            f"leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
+            raise BadChoice(f"{where}: write [policy], [set] and [only] for a table, [[tick]] and [[keep]] for each "
+                            f"entry, leave_out = [...] for a list; found {said[name]!r} for {name}.", where=where,
                             value=said[name])
     made = Choice(title=str(said.get("title", "untitled")), institution=str(said.get("institution", "")),
-                  purge_date=_date(said.get("purge_date"), where),
+                  purge_date=_date(said, "purge_date", where), not_before=_date(said, "not_before", where),
+                  problems_read=_number(said.get("problems_read", 0), where), sets=_sets(said.get("set", {}), where),
                   policy=Policy.from_dict(said.get("policy", {})),
                   ticks=frozenset(pair for tick in said.get("tick", []) for pair in _pairs(tick, where)),
                   only=_only(said.get("only", {}), where), leave_out=_reasons(said.get("leave_out", []), where),
@@ -215,11 +221,30 @@ def from_toml(text, where="the choice"):
     return made
 
 
-def _date(value, where):
+def _date(said, name, where):
+    value = said.get(name)
     if value is None or (isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)):
         return value
-    raise BadChoice(f"{where}: purge_date = {value!r} must be a date without quotes, such as 2026-10-01.",
+    raise BadChoice(f"{where}: {name} = {value!r} must be a date without quotes, such as 2026-10-01.",
                     where=where, value=value)
+
+
+def _number(value, where):
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise BadChoice(f"{where}: problems_read = {value!r} must be the number of problems that were read.", where=where,
+                    value=value)
+
+
+def _sets(said, where):
+    """What is set beside the purge date: a day may stand there with quotes or without."""
+    if "purge_date" in said:
+        raise BadChoice(f"{where}: purge_date stands at the top, not under [set].", where=where, value=said)
+    days = {name: str(value) if isinstance(value, datetime.date) else value for name, value in said.items()}
+    try:
+        return tuple(fields.checked(days).items())
+    except BadChoice as error:
+        raise BadChoice(f"{where}: [set] {error}", where=where, value=said) from None
 
 
 def _pairs(tick, where):

@@ -26,6 +26,7 @@
         ├── PartialAnswer    a list came back shorter than Alma says it is
         ├── CopyFailed       the copy of a record could not be read back from the disk
         ├── CanaryFailed     the first few users did not come out as planned
+        ├── Untrue           Alma said that it was done, and a fresh look does not show it
         ├── JobFailed        Alma's job does not end, or nobody knows whether it began
         └── Stopped          a person stopped the run
 
@@ -145,6 +146,10 @@ class CopyFailed(Failed):
 
 class CanaryFailed(Failed):
     """The first few users did not come out as planned; facts: outcomes."""
+
+
+class Untrue(Failed):
+    """Alma said that it was done, and a fresh look does not show it; facts: outcomes."""
 
 
 class JobFailed(Failed):

@@ -61,17 +61,74 @@ def data_fresh(policy, data_date, today):
                          data_date=data_date, limit=0)
 
 
-def purge_date_past(purge_date, today, data_date):
-    """Refuses a purge date that is not clearly in the past: Alma's job is known to misbehave near the boundary.
+def something_set(choice):
+    """Refuses a choice that sets nothing: no purge date and nothing under [set]."""
+    if choice.purge_date is None and not choice.sets:
+        raise Refused("The choice names no purge_date, and nothing under [set]. Set a purge_date that is clearly past, "
+                      "such as the first of last month.")
 
-    It must not be later than the data either, as a purge date after the day of the data keeps a user.
+
+def purge_date_fits(policy, purge_date, not_before, today, data_date):
+    """Refuses a purge date near today, and one that leaves users less time than the notice period.
+
+    Without a notice period (notice_days = 0) it must be clearly past, as Alma's job is known to misbehave near the
+    boundary, and not later than the data, as a purge date after the day of the data keeps a user. With one it must be
+    ahead by as many days, so that no other purge job takes the users while they are being told.
     """
-    last = min(today - datetime.timedelta(days=CLEARLY_PAST_DAYS), data_date)
-    if purge_date is None:
-        raise Refused("The choice names no purge_date. Set one that is clearly past, such as the first of last month.")
-    if purge_date > last:
-        raise Refused(f"The purge date {purge_date} is not clearly past: take {last} or earlier.",
-                      purge_date=purge_date)
+    if purge_date is not None and not policy.notice_days:
+        last = min(today - datetime.timedelta(days=CLEARLY_PAST_DAYS), data_date)
+        if purge_date > last:
+            raise Refused(f"The purge date {purge_date} is not clearly past: take {last} or earlier. To give notice "
+                          "first, set notice_days in the policy.", purge_date=purge_date)
+    first = today + datetime.timedelta(days=policy.notice_days)
+    if purge_date is not None and policy.notice_days and purge_date < first:
+        raise Refused(f"The purge date {purge_date} is nearer than the notice period of {policy.notice_days} days "
+                      f"(notice_days) allows: take {first} or later.", purge_date=purge_date)
+    wait = max(filter(None, (purge_date and purge_date + datetime.timedelta(days=CLEARLY_PAST_DAYS), first)))
+    if policy.notice_days and (not_before is None or not_before < wait):
+        raise Refused(f"The policy gives {policy.notice_days} days of notice (notice_days), so the choice must say "
+                      f"from when on users may be purged: not_before = {wait} or later.", not_before=not_before)
+
+
+def within_groups(policy, chosen, everybody, names):
+    """Refuses a larger share of any one user group than the policy allows.
+
+    chosen, everybody: series of counts by group code. names: code -> the group as staff read it.
+    """
+    for group, count in chosen.items():
+        share = count / everybody[group] if count else 0
+        if share > policy.max_group_share:
+            raise LimitExceeded(f"{count:,} of the {everybody[group]:,} users of group {names[group]} are chosen, "
+                                f"{share:.0%}; the policy allows {policy.max_group_share:.0%} of a group "
+                                "(max_group_share). If the whole group is to go, a colleague should say so there.",
+                                found=share, limit=policy.max_group_share, what="max_group_share")
+
+
+def problems_read(said, count):
+    """Refuses exports with problems that nobody said to have read.
+
+    said: the number that the choice names; count: how many problems the exports have.
+    """
+    if said != count:
+        raise Refused(f"The exports have {count:,} problems, and the choice says problems_read = {said:,}. Read them "
+                      f"(01_explore shows them, problems.csv has them all), then write problems_read = {count} into "
+                      "the choice.", found=count, said=said)
+
+
+def copies_sealed(policy, target):
+    """Refuses to act on real people without a key that the copies of their records are encrypted to."""
+    if target["environment"] == "production" and not policy.copies_to:
+        raise Unprotected("The policy names nobody who can open the copies of the records (copies_to). Make a key with "
+                          "copies.new_key, keep the key file away from here, and write its public line, age1..., into "
+                          "the policy.", missing="copies_to")
+
+
+def may_be_purged(header, today):
+    """Refuses to hand users to a purge before the day that their plan names."""
+    wait = header.get("not_before")
+    if wait and today < datetime.date.fromisoformat(wait):
+        raise PlanRefused(f"The users of this plan are given notice until {wait}; Alma says it is {today}. Nothing is "
+                          "purged before that day.", differs="not_before")
 
 
 def plan_fits(header, target, today=None):

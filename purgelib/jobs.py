@@ -11,21 +11,21 @@ import time
 
 from tqdm import tqdm
 
-from purgelib import journal, plan, users
+from purgelib import fields, guards, journal, live, plan, runlog, users
+from purgelib.carrying import Carrier
 from purgelib.errors import (
     AlmaError,
     JobFailed,
     JobRefused,
     NoAnswer,
-    NotFound,
     NothingToDo,
     NotThereYet,
     Refused,
     Stopped,
 )
-from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, LEFT, SKIPPED
+from purgelib.journal import CONFIRMED, GONE, LEFT, OPEN, SKIPPED
 from purgelib.plan import PURGE
-from purgelib.update import fetch, IN_A_ROW, load, progress, purge_day
+from purgelib.update import load
 
 PURGE_JOB = "Purge users"
 IN_SET = "would be purged"
@@ -34,7 +34,7 @@ ENDED = ("COMPLETED_SUCCESS", "COMPLETED_WARNING", "COMPLETED_FAILED", "COMPLETE
 APPEARS_WITHIN = 60
 
 
-def purge(folder, alma, confirmed="", patience=6 * 3600):
+def purge(folder, alma, confirmed="", patience=6 * 3600, watch=None):
     """Hands the users of a plan whose purge date was set to Alma's job "Purge users"; returns the results.
 
     Returns a frame with the columns ``journal.COLUMNS``: every planned user, gone or not and why. confirmed: as
@@ -42,20 +42,22 @@ def purge(folder, alma, confirmed="", patience=6 * 3600):
     once. patience: seconds to wait for the job's end. Calling again never starts a second job.
     """
     started = bool((journal.read(folder).job(PURGE) or {}).get("state"))
+    alma.stop.clear()  # a stop of an earlier try is over
     sealed = load(folder, alma, confirmed, started)
     if confirmed and not started:
+        guards.may_be_purged(sealed.header, alma.today())
         _released(sealed)
         _dates_done(sealed, journal.read(folder))
     # What Alma's job did is noted without being confirmed again: that only reads Alma.
     with journal.open(sealed.folder, rehearsal=not (confirmed or started)) as book, \
-            alma.stopping_at(sealed.folder / "STOP"):
+            alma.stopping_at(sealed.folder / "STOP"), runlog.kept(sealed, watch) as watch:
         if not (book.job(PURGE) or {}).get("state"):
-            members = _members(sealed, alma, book, bool(confirmed))
+            members = _members(sealed, alma, book, bool(confirmed), watch)
             if not confirmed:
                 return book.results()
             _submit(sealed, alma, book, _set_of(sealed, alma, book, members), members)
         _watch(alma, book, patience)
-        _reconcile(sealed, alma, book)
+        _reconcile(sealed, alma, book, watch)
         return book.results()
 
 
@@ -77,42 +79,62 @@ def _released(sealed):
 
 def _dates_done(sealed, book):
     """Whoever is left between the steps would keep a past purge date, with no job of this run to take it up."""
-    states = book.states(plan.SET_PURGE_DATE)
-    undone = [one for one in sealed.users["primary_id"] if states.get(one) in (None, INTENDED)]
+    states = book.states(plan.UPDATE)
+    undone = [one for one in sealed.users["primary_id"] if states.get(one) in (None, *OPEN)]
     if undone and len(undone) < len(sealed):
         raise JobRefused(f"For {len(undone):,} of {len(sealed):,} users the purge dates are not done yet: run "
                          "04_update to its end first.", job=PURGE_JOB, why="dates not done")
 
 
-def _members(sealed, alma, book, real):
+def _members(sealed, alma, book, real, watch):
     """Looks at every planned user again; those for whom something speaks against it are out, with the reason."""
-    dated = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state == CONFIRMED}
-    ready, silent = [], 0
-    for user in progress(list(sealed.users.itertuples(index=False)), "Looking at everybody again"):
-        if dated and user.primary_id not in dated:
-            continue  # left alone when the dates were set, with a reason that stands in the journal
-        try:
-            record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
-            silent = 0
-        except NoAnswer:
-            record, why, silent = None, ["Alma does not answer for this user"], silent + 1
-            if silent == IN_A_ROW:
-                raise
-        if user.primary_id not in dated:
-            why += ["purge date not set by this run"]
-        elif not why and purge_day(record) != user.new:
-            # Put back by an undo, or changed by a colleague: somebody does not want the user to go.
-            why = ["the purge date is not the one that this run set any more"]
-        state = SKIPPED if why else IN_SET
-        book.settle(user.primary_id, PURGE, "", "", state, "; ".join(why))
-        if not why:
-            ready.append(user.primary_id)
+    dated = {one for one, state in book.states(plan.UPDATE).items() if state == CONFIRMED}
+    # Who was left alone when the dates were set has a reason that stands in the journal.
+    rows = [row for row in sealed.users.itertuples(index=False) if not dated or row.primary_id in dated]
+    watch.begin(len(rows), "Looking at everybody again")
+    Carrier(Members(sealed, alma, dated), alma, book, sealed.folder, watch).carry(rows)
+    ready = [row.primary_id for row in rows if book.states(PURGE).get(row.primary_id) == IN_SET]
     if real and not ready:
         often = book.results().query("action == @PURGE")["reason"].value_counts().head(3)
         raise NothingToDo("Nobody of this plan may be purged now: "
                           + "; ".join(f"{reason} ({number:,})" for reason, number in often.items())
                           + ". If the purge dates are not set yet: 04_update.")
     return ready
+
+
+class Members:
+    """Who may be handed to the job: every rule asked once more, with the fees of every status. Only reads."""
+
+    action = PURGE
+
+    def __init__(self, sealed, alma, dated):
+        self._sealed, self._alma, self._dated = sealed, alma, dated
+
+    def look(self, row):
+        """Fetches a user. Only reads."""
+        return live.fetch(row.primary_id, self._sealed.policy, self._alma)
+
+    def changes(self, row):
+        """Returns nothing: no field is set."""
+        return {}, {}
+
+    def decide(self, rows, found):
+        """Returns for each user whether the user is handed to the job, or why not."""
+        there = [n for n, look in enumerate(found) if look.record is not None]
+        why = dict(zip(there, live.judged([rows[n] for n in there], [found[n] for n in there], self._sealed),
+                       strict=True))
+        said = [self._why(row, look, why.get(n)) for n, (row, look) in enumerate(zip(rows, found, strict=True))]
+        return [(SKIPPED if one else IN_SET, "; ".join(one), False) for one in said]
+
+    def _why(self, row, look, why):
+        if look.record is None:
+            return ["Alma does not answer for this user" if look.silent else look.problem]
+        if row.primary_id not in self._dated:
+            return [*why, "purge date not set by this run"]
+        if not why and not fields.has(look.record, self._sealed.changes(row)[1]):
+            # Put back by an undo, or changed by a colleague: somebody does not want the user to go.
+            return ["the purge date is not the one that this run set any more"]
+        return why
 
 
 def _set_of(sealed, alma, book, members):
@@ -206,26 +228,41 @@ def _ended(book, seen):
     book.note_job(PURGE, state="ended", said=f"{seen['status']['value']}; {counters}")
 
 
-def _reconcile(sealed, alma, book):
+def _reconcile(sealed, alma, book, watch):
     """Looks every member up, whatever the job says: gone, or still there. Who was seen gone, is not asked again."""
     states = book.states(PURGE)
-    todo, silent = [one for one, state in states.items() if state not in (SKIPPED, GONE)], 0
-    for primary_id in progress(todo, "Looking who is gone"):
-        try:
-            record = alma.user(primary_id)
-            silent = 0
-        except NotFound:
-            book.settle(primary_id, PURGE, "", "", GONE, "Alma does not know the user any more")
-            continue
-        except NoAnswer:
-            silent += 1
-            if silent == IN_A_ROW:
-                raise
-            book.settle(primary_id, PURGE, "", "", FAILED, "Alma does not answer: not known whether gone; call again")
-            continue
-        if users.key_of(record.get("primary_id") or "") != users.key_of(primary_id):
-            book.settle(primary_id, PURGE, "", "", GONE, "the ID is now only an identifier of somebody else")
-            continue
-        gone = (record.get("status") or {}).get("value") == "DELETED"
-        book.settle(primary_id, PURGE, "", "", GONE if gone else LEFT,
-                    "status Deleted (policy: keep fully reportable)" if gone else "Alma's job did not purge the user")
+    rows = [row for row in sealed.users.itertuples(index=False)
+            if states.get(row.primary_id, SKIPPED) not in (SKIPPED, GONE)]
+    watch.begin(len(rows), "Looking who is gone")
+    Carrier(Aftermath(alma), alma, book, sealed.folder, watch).settle_questions(rows)
+
+
+class Aftermath:
+    """Who is gone, by a fresh look at each. Only reads."""
+
+    action = PURGE
+
+    def __init__(self, alma):
+        self._alma = alma
+
+    def changes(self, row):
+        """Returns nothing: no field is set."""
+        return {}, {}
+
+    def fresh(self, row):
+        """Fetches a user as Alma has it now. Only reads."""
+        return self._alma.user(row.primary_id)
+
+    def checked(self, row, _record, found):
+        """Returns state, reason, and that the journal keeps it."""
+        if found is None:
+            return GONE, "Alma does not know the user any more", True
+        if users.key_of(found.get("primary_id") or "") != users.key_of(row.primary_id):
+            return GONE, "the ID is now only an identifier of somebody else", True
+        if (found.get("status") or {}).get("value") == "DELETED":
+            return GONE, "status Deleted (policy: keep fully reportable)", True
+        return LEFT, "Alma's job did not purge the user", True
+
+    def knows(self, error):
+        """Says whether an error is Alma's; any other is our own fault."""
+        return isinstance(error, (AlmaError, NoAnswer))

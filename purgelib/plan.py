@@ -5,36 +5,36 @@ same IDs, as Alma takes them), ``not_chosen.csv`` (everybody else, with reasons)
 header holds the fingerprint of each, and its own.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from purgelib import choice as choices
-from purgelib import guards, lists, meant
-from purgelib.errors import BadChoice, PlanRefused, PurgeError
+from purgelib import copies, fields, guards, lists, meant, planned
+from purgelib.errors import BadChoice, PlanRefused
+from purgelib.population import STAYS
 from purgelib.rules import Policy
-from purgelib.users import key_of
 
 # What is done to a user.
-SET_PURGE_DATE, PURGE, DATE_BACK, USER_BACK = "set purge date", "purge", "restore purge date", "re-create user"
-COLUMNS = ["primary_id", "action", "old", "new", "user_group", "name", "expiry_date", "account_type", "record_type",
-           "reason"]
-FACTS = ["user_group", "name", "expiry_date", "account_type", "record_type"]
+UPDATE, PURGE, BACK, USER_BACK = "update user", "purge", "put back", "re-create user"
 EXPORTS = (".csv", ".txt", ".tsv", ".xlsx", ".xml", ".xls", ".xlsm", ".xlsb", ".ods", ".htm", ".html", ".zip")
+FORMAT = 2
+# Beside the run folders: opens the copies of runs whose policy names no recipient, which production refuses.
+COPIES_KEY = "copies.key"
 SEALED = ("users.csv", "set.txt", "not_chosen.csv", "choice.toml")
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A plan that was read from its folder and found unchanged. ``users``: a frame of texts, columns COLUMNS."""
+    """A plan that was read from its folder and found unchanged.
+
+    users: a frame of texts, a row per user, with the columns ``planned.columns(fields)``.
+    """
 
     folder: Path
     header: dict
@@ -48,12 +48,22 @@ class Plan:
         """Returns the policy under which the plan was sealed."""
         return Policy.from_dict(self.header["policy"])
 
+    @property
+    def fields(self):
+        """Returns the names of the fields that the plan sets (of ``fields.FIELDS``)."""
+        return tuple(self.header["fields"])
+
+    def changes(self, user):
+        """Returns what a row of ``users`` says of the fields: two dicts of field -> text, as seen and as wanted."""
+        return tuple({name: getattr(user, f"{when}_{name}") for name in self.fields} for when in ("old", "new"))
+
     def summary(self):
-        """Says in one sentence what the plan does, to how many, and until when."""
+        """Says in a few sentences what the plan does, to how many, and when."""
         head = self.header
-        return (f"Plan {self.folder.name!r}: {head['kind']} for {len(self):,} of {head['population']:,} users of "
-                f"{head['target']['name']} ({head['target']['environment']}), data of {head['data_date']}, "
-                f"may be carried out until {head['valid_until']}.")
+        wait = f" Users are not handed to a purge before {head['not_before']}." if head.get("not_before") else ""
+        return (f"Plan {self.folder.name!r}: {head['kind']} ({fields.words(head['sets'])}) for {len(self):,} of "
+                f"{head['population']:,} users of {head['target']['name']} ({head['target']['environment']}), data of "
+                f"{head['data_date']}, may be carried out until {head['valid_until']}.{wait}")
 
 
 def seal(folder, population, choice, target, today, inputs_folder=None):
@@ -70,35 +80,50 @@ def seal(folder, population, choice, target, today, inputs_folder=None):
     made_of = _made_of(population, choice)
     if (folder / "plan.json").exists():
         return _same(load(folder), made_of)
-    guards.someone_to_purge(int(chosen.sum()))
-    guards.within_limits(choice.policy, int(chosen.sum()), len(population))
-    guards.protected_named(choice.policy)
-    guards.data_fresh(choice.policy, population.as_of.date(), today)
-    guards.purge_date_past(choice.purge_date, today, population.as_of.date())
-    guards.meant_for(choice.institution, target)
+    _refuse(population, choice, chosen, target, today)
     meant.refuse_newcomers(folder, population, chosen)
-    if strangers := choice.strangers(population):
-        raise BadChoice(f"To be kept, but nobody in the export: {', '.join(strangers)}. Correct the ID in the choice, "
-                        "or the user would not be kept.", value=strangers)
-    header = {"kind": SET_PURGE_DATE, "title": choice.title, "target": target, "created": str(today),
-              "valid_until": str(today + datetime.timedelta(days=choice.policy.plan_life_days)),
+    sets, wait = planned.sets_of(choice, folder.name), choice.not_before
+    last = max(today, wait or today) + datetime.timedelta(days=choice.policy.plan_life_days)
+    header = {"kind": UPDATE, "title": choice.title, "target": target, "created": str(today), "valid_until": str(last),
+              "not_before": wait and str(wait),
               "purge_after": str(today + datetime.timedelta(days=choice.policy.keep_files_days)),
-              "purge_date": str(choice.purge_date), "population": len(population), "made_of": made_of,
+              "fields": list(sets), "sets": sets, "population": len(population), "made_of": made_of,
               "data_date": str(population.as_of.date()), "policy": choice.policy.to_dict(),
+              "copies_to": list(choice.policy.copies_to) or [copies.key_here(folder.parent / COPIES_KEY)],
               "inputs_folder": inputs_folder and os.path.relpath(inputs_folder, folder),
               "funnel": population.funnel().to_dict("split", index=False)["data"]}
     choice.save(folder)
-    lists.write(_not_chosen(population, choice, chosen), folder / "not_chosen.csv")
-    return write(folder, header, _rows(population, choice, chosen))
+    lists.write(planned.not_chosen(population, choice, chosen, STAYS), folder / "not_chosen.csv")
+    return write(folder, header, planned.rows(population, chosen, UPDATE, sets))
+
+
+def _refuse(population, choice, chosen, target, today):
+    """Every guard that speaks before a plan is sealed, in the order staff would ask."""
+    policy = choice.policy
+    guards.meant_for(choice.institution, target)
+    guards.someone_to_purge(int(chosen.sum()))
+    guards.within_limits(policy, int(chosen.sum()), len(population))
+    groups = population.facets["user_group"]
+    guards.within_groups(policy, groups[chosen].value_counts(), groups.value_counts(), population.group_names)
+    guards.protected_named(policy)
+    guards.data_fresh(policy, population.as_of.date(), today)
+    guards.something_set(choice)
+    guards.purge_date_fits(policy, choice.purge_date, choice.not_before, today, population.as_of.date())
+    guards.problems_read(choice.problems_read, 0 if population.problems is None else len(population.problems))
+    guards.copies_sealed(policy, target)
+    copies.Vault(policy.copies_to)  # a mistyped line is refused now, not when the first record is to be copied
+    if strangers := choice.strangers(population):
+        raise BadChoice(f"To be kept, but nobody in the export: {', '.join(strangers)}. Correct the ID in the choice, "
+                        "or the user would not be kept.", value=strangers)
 
 
 def write(folder, header, rows):
     """Writes users.csv, set.txt and, last, plan.json; returns the Plan read back. Writes to disk, not to Alma."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lists.write(rows[COLUMNS], folder / "users.csv")
+    lists.write(rows[planned.columns(header["fields"])], folder / "users.csv")
     _private(folder / "set.txt").write_text("\n".join(["USERNAME", *rows["primary_id"]]) + "\n", encoding="utf-8")
-    header = {"format": 1, **header, "users": len(rows), "tool": importlib.metadata.version("purgelib"),
+    header = {"format": FORMAT, **header, "users": len(rows), "tool": importlib.metadata.version("purgelib"),
               "files": {name: _sha256(folder / name) for name in SEALED if (folder / name).exists()}}
     header["seal"] = _seal_of(header)
     partial = _private(folder / "plan.partial")
@@ -110,11 +135,15 @@ def write(folder, header, rows):
 def load(folder):
     """Reads a plan and refuses it if one byte of it was changed. Only reads."""
     folder = Path(folder)
-    header = _header(folder)
-    for name, sha256 in header["files"].items():
+    found = header(folder)
+    if found.get("format") != FORMAT:
+        raise PlanRefused(f"{folder.name} was sealed by version {found.get('tool')} of this tool, in a form that this "
+                          "version does not carry out. Use that version, or make a new plan.", folder=str(folder),
+                          differs="format")
+    for name, sha256 in found["files"].items():
         if not (folder / name).exists() or _sha256(folder / name) != sha256:
             raise _changed(folder, name)
-    return Plan(folder, header, lists.read(folder / "users.csv"))
+    return Plan(folder, found, lists.read(folder / "users.csv"))
 
 
 def refuse_newer_export(sealed):
@@ -134,19 +163,21 @@ def refuse_newer_export(sealed):
                               "Make a new plan from the new export.", folder=str(folder), differs=path.name)
 
 
-def _header(folder):
+def header(folder):
+    """Reads a plan's header and refuses it if one byte of it was changed. Only reads."""
+    folder = Path(folder)
     try:
         data = (folder / "plan.json").read_bytes()
-        header = json.loads(data)
+        found = json.loads(data)
     except FileNotFoundError:
         raise PlanRefused(f"There is no plan in {folder.name}: seal one in 03_plan.", folder=str(folder),
                           differs="plan.json") from None
     except ValueError as error:
         raise _changed(folder, "plan.json") from error
     # Byte by byte: a changed blank means nothing to JSON, but somebody was here.
-    if not isinstance(header, dict) or header.get("seal") != _seal_of(header) or data != _as_bytes(header):
+    if not isinstance(found, dict) or found.get("seal") != _seal_of(found) or data != _as_bytes(found):
         raise _changed(folder, "plan.json")
-    return header
+    return found
 
 
 def _as_bytes(header):
@@ -172,31 +203,6 @@ def _made_of(population, choice):
                         "sha256": s.sha256} for s in population.inputs]}
 
 
-def _rows(population, choice, chosen):
-    table = population.table[chosen]
-    texts = table[["primary_id", "user_group", "name", "account_type", "record_type"]].astype("str")
-    return texts.assign(**{
-        "action": SET_PURGE_DATE, "old": _day_text(table["purge_date"]), "new": str(choice.purge_date),
-        "expiry_date": _day_text(table["expiry_date"]),
-        "reason": population.reason[chosen].astype("str"),
-    }).fillna("").sort_values("primary_id")
-
-
-def _not_chosen(population, choice, chosen):
-    table, kept = population.table, {key_of(one): why for one, why in choice.keep}
-    reason = population.reason.astype("str").mask(~choice.ticked(population) &
-                                                  (population.verdict != "stays").to_numpy(bool), "not ticked")
-    by_name = table["key"].map(kept).astype("str")
-    reason = reason.mask(by_name.notna(), "kept by name: " + by_name.fillna(""))
-    made = pd.DataFrame({"primary_id": table["primary_id"], "user_group": table["user_group"].astype("str"),
-                         "reason": reason})
-    return made[~chosen].fillna("")
-
-
-def _day_text(days):
-    return days.dt.strftime("%Y-%m-%d").fillna("")
-
-
 def _seal_of(header):
     body = {name: value for name, value in header.items() if name != "seal"}
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
@@ -211,38 +217,3 @@ def _private(path):
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
     return path
-
-
-def remove_due(runs_folder, today):
-    """Removes the run folders whose personal data is due; returns their names. Deletes files.
-
-    A plan says when (``purge_after``). A run that never got one is due ``keep_files_days`` after its newest file: those
-    of its choice, or of the policy as it comes. A run whose plan.json was changed, or is gone though there is a
-    journal, is left to a person.
-    """
-    removed = []
-    for folder in sorted(path for path in Path(runs_folder).glob("*/") if not path.is_symlink()):
-        with contextlib.suppress(PlanRefused):
-            if _due(folder) < today:
-                shutil.rmtree(folder)
-                removed.append(folder.name)
-    return removed
-
-
-def _due(folder):
-    """The last day on which the folder may lie there; date.max for one that nobody but a person may remove."""
-    if (folder / "plan.json").exists():
-        return datetime.date.fromisoformat(_header(folder).get("purge_after", "9999-12-31"))
-    there = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-    if any(path.name in ("plan.json", "journal.sqlite") for path in there):
-        return datetime.date.max
-    newest = datetime.date.fromtimestamp(max(path.lstat().st_mtime for path in there or [folder]))
-    return newest + min(datetime.timedelta(days=_keep_files_days(folder)), datetime.date.max - newest)
-
-
-def _keep_files_days(folder):
-    """As the choice in the folder says; as the policy comes where there is none, or none that can be read."""
-    try:
-        return min(choices.load(folder).policy.keep_files_days, 10 ** 8)
-    except (PurgeError, OSError, ValueError):
-        return Policy().keep_files_days

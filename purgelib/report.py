@@ -9,10 +9,10 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from purgelib import journal, lists, plan
+from purgelib import fields, journal, lists, plan
 from purgelib.errors import Failed
-from purgelib.journal import CONFIRMED, FAILED, GONE, INTENDED, SKIPPED
-from purgelib.plan import DATE_BACK, PURGE, USER_BACK
+from purgelib.journal import CONFIRMED, FAILED, GONE, OPEN, SKIPPED
+from purgelib.plan import BACK, PURGE, USER_BACK
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,22 +48,22 @@ def count(folder):
     """Counts what became of everybody in a run. Only reads."""
     sealed, book = plan.load(folder), journal.read(folder)
     _refuse_strange(sealed, book)
-    states = pd.Series(book.states(plan.SET_PURGE_DATE), dtype="str").value_counts()
-    n = {name: int(states.get(name, 0)) for name in (CONFIRMED, SKIPPED, FAILED, INTENDED)}
+    states = pd.Series(book.states(plan.UPDATE), dtype="str").value_counts()
+    n = {name: int(states.get(name, 0)) for name in (CONFIRMED, SKIPPED, FAILED)}
     purged = list(book.states(PURGE).values()).count(GONE)
     not_chosen = len(lists.read(sealed.folder / "not_chosen.csv"))
     back = {action: len(ids) for action, ids in journal.undone(sealed.folder).items()}
     made = Counts(sealed.header["population"], not_chosen, len(sealed), n[CONFIRMED], n[SKIPPED], n[FAILED],
-                  len(sealed) - sum(n.values()) + n[INTENDED], purged, n[CONFIRMED] - purged,
-                  back.get(DATE_BACK, 0), back.get(USER_BACK, 0))
+                  len(sealed) - sum(n.values()), purged, n[CONFIRMED] - purged,
+                  back.get(BACK, 0), back.get(USER_BACK, 0))
     return _adds_up(made)
 
 
 def _refuse_strange(sealed, book):
     """Nobody outside the plan, nothing but the known states, nobody gone whose date this run did not set."""
-    dated, purged = book.states(plan.SET_PURGE_DATE), book.states(PURGE)
+    dated, purged = book.states(plan.UPDATE), book.states(PURGE)
     outside = {*dated, *purged} - set(sealed.users["primary_id"])
-    unknown = set(dated.values()) - {CONFIRMED, SKIPPED, FAILED, INTENDED}
+    unknown = set(dated.values()) - {CONFIRMED, SKIPPED, FAILED, *OPEN}
     undated = {one for one, state in purged.items() if state == GONE and dated.get(one) != CONFIRMED}
     if outside or unknown or undated:
         raise Failed(f"The journal does not fit the plan: {len(outside)} users in it are outside the plan, "
@@ -128,7 +128,8 @@ def write(folder):
     sealed, book = plan.load(folder), journal.read(folder)
     why = kept(folder)["reason"].value_counts().head(40)
     page = _page().render(
-        head=sealed.header, lines=made.lines(), title=sealed.header["title"], name=folder.name,
+        head=sealed.header, sets=fields.words(sealed.header["sets"]), lines=made.lines(),
+        title=sealed.header["title"], name=folder.name,
         funnel=sealed.header["funnel"], widest=max(row[2] for row in sealed.header["funnel"]) or 1,
         groups=sealed.users["user_group"].value_counts().items(), why=why.items(), job=book.job(PURGE),
         left=kept(folder).pipe(lambda f: f[f["primary_id"].isin(sealed.users["primary_id"])]).to_dict("records"))

@@ -7,6 +7,7 @@ Alma answers now. In the end, cannot tell means: stays.
 
 import dataclasses
 import datetime
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -29,10 +30,14 @@ class Policy:
     fee_statuses: tuple[str, ...] = ("ACTIVE", "INDISPUTE", "EXPORTED")
     max_users: int = 1000
     max_share: float = 0.25
+    max_group_share: float = 0.5
     max_data_age_days: int = 7
     plan_life_days: int = 14
+    notice_days: int = 0
     canary: int = 10
+    read_back: int = 200
     keep_files_days: int = 180
+    copies_to: tuple[str, ...] = ()
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -61,13 +66,17 @@ def _checked(field, value):
         if field.name == "fee_statuses" and not {"ACTIVE"} <= set(value) <= FEE_STATUSES:
             raise BadChoice(f"{where}: ACTIVE must be among them, and nothing else than "
                             f"{', '.join(sorted(FEE_STATUSES))}.", value=value)
+        if field.name == "copies_to" and not all(re.fullmatch("age1[a-z0-9]{58}", item) for item in value):
+            # What stands there is not quoted: somebody may have pasted the secret line.
+            raise BadChoice("[policy] copies_to: each must be the public line of an age key, age1 and 58 letters and "
+                            "digits; copies.new_key makes one.", value=None)
         return tuple(value)
     right = (int, float) if isinstance(field.default, float) else int
     if isinstance(value, bool) or not isinstance(value, right) or not value >= 0:
         raise BadChoice(f"{where}: must be a number, zero or more.", value=value)
     if field.name == "canary" and value < 1:
         raise BadChoice(f"{where}: at least one user must go first.", value=value)
-    if field.name == "max_share" and value > 1:
+    if field.name in ("max_share", "max_group_share") and value > 1:
         raise BadChoice(f"{where}: is a share of all users, from 0 to 1; 10 % is 0.10.", value=value)
     return type(field.default)(value)
 

@@ -1,65 +1,57 @@
 """Carry out a plan user by user: look again, copy, intend, act, look, write down.
 
-The whole record is fetched, one field is changed, the whole record is put back (Alma's PUT is swap-all),
-and then fetched again: Alma saying 200 is not proof. A rehearsal is the default and takes the same way up
-to the write.
+The whole record is fetched, the planned fields are changed, the whole record is put back (Alma's PUT is swap-all), and
+what Alma answers is compared with what was sent, field by field. A few users go first and are fetched anew: Alma saying
+200 is not proof. A rehearsal is the default and takes the same way up to the write. Two calls a user after a rehearsal
+of the last day, which has seen the fees.
 """
 
+import contextlib
+import math
 import random
-import sys
 
-import pandas as pd
-from tqdm import tqdm
+from purgelib import copies, fields, guards, journal, live, looks, plan, runlog
+from purgelib.carrying import Carrier
+from purgelib.errors import AlmaError, CanaryFailed, JobRefused, NoAnswer, PartialAnswer, PlanRefused, Untrue
+from purgelib.journal import CONFIRMED, FAILED, OPEN, SKIPPED, WOULD
 
-from purgelib import guards, journal, plan, rules, users
-from purgelib.errors import (
-    AlmaError,
-    CanaryFailed,
-    JobRefused,
-    KeyRefused,
-    NoAnswer,
-    NotFound,
-    PartialAnswer,
-    PlanRefused,
-    QuotaSpent,
-    Stopped,
-    TooFast,
-)
-from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
-
-WOULD = "would be set"
-# Errors that say nothing about one user, but stop the run for all.
-FOR_ALL = (KeyRefused, QuotaSpent, TooFast)
-IN_A_ROW = 5  # so many users in a row who fail, or for whom Alma does not answer, end the run
-# What Alma itself works out anew; everything else must come back as it was sent.
-ALMAS_OWN = {"purge_date", "status_date", "last_patron_activity_date", "requests", "loans", "fees", "link"}
+AS_ANSWERED, UNTRUE = "as Alma answered", "Alma said yes, but a fresh look does not show it"
+FRESH_HOURS = 24  # so long what a rehearsal saw of the fees is taken for true
 
 
-def carry_out(folder, alma, confirmed=""):
-    """Sets the purge dates of a plan; returns the results, a frame with the columns ``journal.COLUMNS``.
+def carry_out(folder, alma, confirmed="", watch=None):
+    """Sets the planned fields of a plan's users; returns the results, a frame with the columns ``journal.COLUMNS``.
 
     confirmed: the institution's name and the number of users, as ``guards.to_be_typed`` says. Without it this
     is a rehearsal, which only reads. With it, writes to Alma. Interrupting is safe: call again to go on.
+    watch: shows how it goes, see ``watching``.
     """
+    alma.stop.clear()  # a stop of an earlier try is over
     sealed = load(folder, alma, confirmed)
     if confirmed and (journal.read(folder).job(plan.PURGE) or {}).get("state"):
         raise JobRefused("Alma's purge job was started for this plan already: no more dates are set, as it would not "
                          "take these users any more. Make a new plan for them.", job="Purge users", why="started")
-    with journal.open(sealed.folder, rehearsal=not confirmed) as book, alma.stopping_at(sealed.folder / "STOP"):
-        _questions(sealed, alma, book)
-        _canary_and_rest(sealed, alma, book, bool(confirmed))
+    with contextlib.ExitStack() as stack:
+        vault = copies.Vault(sealed.header["copies_to"])
+        book = stack.enter_context(journal.open(sealed.folder, rehearsal=not confirmed, vault=vault))
+        seen = stack.enter_context(looks.open(sealed.folder))
+        stack.enter_context(alma.stopping_at(sealed.folder / "STOP"))
+        watch = stack.enter_context(runlog.kept(sealed, watch))
+        act = (Setting if confirmed else Rehearsing)(sealed, alma, book, seen)
+        watch.begin(len(sealed), "Setting fields" if confirmed else "Rehearsing")
+        (_write if confirmed else _rehearse)(sealed, Carrier(act, alma, book, sealed.folder, watch), book, seen)
         return book.results()
 
 
 def load(folder, alma, confirmed, started=False):
-    """Loads a plan to set purge dates; refuses it unless it fits this Alma and, to write, was confirmed. Only reads.
+    """Loads a plan to set fields; refuses it unless it fits this Alma and, to write, was confirmed. Only reads.
 
     started: Alma's job for it was started already; to see how it ended, the plan may be of any age.
     """
     sealed = plan.load(folder)
-    if sealed.header["kind"] != plan.SET_PURGE_DATE:
-        raise PlanRefused(f"{sealed.folder.name} holds a plan to {sealed.header['kind']}, not to "
-                          f"{plan.SET_PURGE_DATE}.", folder=str(folder), differs="kind")
+    if sealed.header["kind"] != plan.UPDATE:
+        raise PlanRefused(f"{sealed.folder.name} holds a plan to {sealed.header['kind']}, not to {plan.UPDATE}.",
+                          folder=str(folder), differs="kind")
     if not started:
         plan.refuse_newer_export(sealed)
     guards.plan_fits(sealed.header, alma.target(), None if started else alma.today())
@@ -69,161 +61,193 @@ def load(folder, alma, confirmed, started=False):
     return sealed
 
 
-def effort(sealed, pace=10):
-    """Says how many calls it takes to look at everybody of a plan, and to set the dates, at so many calls a second."""
-    look_once = len(sealed) * (1 + len(sealed.policy.fee_statuses))
-    setting = look_once + 2 * len(sealed)
-    return (f"{look_once:,} calls to look at everybody once, {setting:,} to set the dates; at {pace} calls a second "
-            f"(real Alma) {look_once / pace / 60:,.0f} and {setting / pace / 60:,.0f} minutes.")
+def effort(sealed, pace=10, left=None):
+    """Says how many calls it takes to look at everybody of a plan, and to write, at so many calls a second.
+
+    left: calls left of this day, as ``Alma.remaining`` tells after any call.
+    """
+    look_once, setting = len(sealed) * (1 + len(sealed.policy.fee_statuses)), 2 * len(sealed)
+    setting += 2 * sealed.policy.canary + min(sealed.policy.read_back, len(sealed))
+    quota = f" That is {(look_once + setting) / left:.0%} of the {left:,} calls left today." if left else ""
+    return (f"{look_once:,} calls to look at everybody once, {setting:,} to set the fields within a day after it; at "
+            f"{pace} calls a second {math.ceil(look_once / pace / 60):,} and {math.ceil(setting / pace / 60):,} "
+            f"minutes.{quota}")
 
 
-def _questions(sealed, alma, book):
-    """An intention without a result is a question to Alma: did it happen before the crash, or not?"""
-    states = book.states(plan.SET_PURGE_DATE)
-    for user in _users(sealed):
-        if states.get(user.primary_id) == INTENDED:
-            look(user, alma, book)
+def _rehearse(sealed, carrier, book, seen):
+    """Looks at everybody; one that was interrupted within a day goes on where it ended."""
+    known = seen.unfinished(FRESH_HOURS)
+    done = {one for one, state in book.states(plan.UPDATE).items() if state == CONFIRMED}
+    rows = [row for row in _rows(sealed) if row.primary_id not in done]
+    book.settle_all([(row.primary_id, plan.UPDATE, *sealed.changes(row), *known[row.primary_id])
+                     for row in rows if row.primary_id in known])
+    carrier.settled(dict.fromkeys(done, CONFIRMED) | {one: state for one, (state, _) in known.items()})
+    carrier.carry([row for row in rows if row.primary_id not in known])
+    seen.finish()
 
 
-def _canary_and_rest(sealed, alma, book, real):
-    """A few users at random are written first; the rest follows only if none of them failed, and while few do."""
-    settled = {one for one, state in book.states(plan.SET_PURGE_DATE).items() if state in (CONFIRMED, SKIPPED)}
-    todo = [user for user in _users(sealed) if user.primary_id not in settled]
+def _write(sealed, carrier, book, _seen):
+    """First the questions of an earlier try, then a few users, then the rest; then some are looked at once more."""
+    carrier.settle_questions([row for row in _rows(sealed) if _is_question(row, book)])
+    states = book.states(plan.UPDATE)
+    # Whom a look cannot settle is left to a person, and not written again.
+    todo = [row for row in _rows(sealed) if states.get(row.primary_id) not in (CONFIRMED, SKIPPED)
+            and not _is_question(row, book)]
+    carrier.settled({one: state for one, state in states.items() if state in (CONFIRMED, SKIPPED)})
     random.shuffle(todo)
-    written, in_a_row = [], 0
-    for user in progress(todo, "Setting purge dates" if real else "Rehearsing"):
-        state, wrote = _one(user, sealed, alma, book, real, in_a_row)
-        in_a_row = in_a_row if state == SKIPPED else in_a_row + 1 if state == FAILED else 0
-        # Whoever is left alone proves nothing about writing.
-        written += [(user.primary_id, state)] if wrote else []
-        if len(written) == sealed.policy.canary and wrote:
-            _all_well(written, "first")
-        if in_a_row == IN_A_ROW:
-            _all_well(written[-in_a_row:], "last")
-    _all_well(written[:sealed.policy.canary], "first")
+    todo = _canary(sealed.policy.canary, carrier, todo)
+    carrier.carry(todo)
+    # Those of an earlier call that ended before this, too.
+    answered = set(book.results().query("state == @CONFIRMED and reason == @AS_ANSWERED")["primary_id"])
+    unproven = [row for row in _rows(sealed) if row.primary_id in answered]
+    random.shuffle(unproven)
+    _proof(len(unproven) if book.was_said(UNTRUE) else sealed.policy.read_back, carrier, unproven)
 
 
-def _all_well(written, which):
-    bad = [primary_id for primary_id, state in written if state == FAILED]
+def _is_question(row, book):
+    """Something may have been written to this user, and it is not settled."""
+    before = book.before(row.primary_id, plan.UPDATE)
+    return before is not None and before["state"] in (*OPEN, FAILED)
+
+
+def _canary(number, carrier, todo):
+    """Writes a few users and looks at them anew; returns the others. Who is left alone proves nothing about writing."""
+    first = []
+    while todo and len(first) < number:
+        some, todo = todo[:number - len(first)], todo[number - len(first):]
+        states = carrier.carry(some)
+        first += [row for row in some if states.get(row.primary_id) != SKIPPED]
+        _all_well(states, first)
+    # As strictly as after a write without an answer: every other field must be as it was.
+    _all_well(carrier.settle_questions(first), first)
+    return todo
+
+
+def _all_well(states, first):
+    bad = [one for one, state in states.items() if state not in (CONFIRMED, SKIPPED)]
     if bad:
-        raise CanaryFailed(f"{len(bad)} of the {which} {len(written)} users did not come out as planned; the others "
-                           "were not touched. Look at the reasons in the journal before you call again.", outcomes=bad)
+        raise CanaryFailed(f"{len(bad)} of the first {len(first)} users did not come out as planned; the others were "
+                           "not touched. Look at the reasons in the journal before you call again.", outcomes=bad)
 
 
-def _one(user, sealed, alma, book, real, in_a_row):
-    """Look again, copy, intend, act, look, write down. Returns the state, and whether anything was written."""
-    try:
-        record, why = fetch(user, sealed.policy, alma, sealed.header["data_date"])
-    except NoAnswer as error:
-        # One record that Alma cannot deliver must not be in everybody's way; silence for several is Alma's own.
-        if in_a_row + 1 >= IN_A_ROW:
-            raise
-        return settle(book, user, FAILED, f"nothing was sent: {error}"), False
-    if why:
-        return settle(book, user, SKIPPED, "; ".join(why)), False
-    if not real:
-        return settle(book, user, WOULD, "nothing speaks against it"), False
-    if book.copy_of(user.primary_id) and purge_day(record) == user.new:
-        # An earlier try did it; is everything else as in the copy of that time?
-        return look(user, alma, book), False
-    return set_purge_date(user, record, alma, book), True
+def _proof(number, carrier, rows):
+    """Looks at a sample of those who are done; if Alma said yes to one and did nothing, at all of them."""
+    sample, others = rows[:number], rows[number:]
+    states = carrier.read_back(sample)
+    if set(states.values()) - {CONFIRMED}:
+        states |= carrier.read_back(others)
+    untrue = [one for one, state in states.items() if state != CONFIRMED]
+    if untrue:
+        raise Untrue(f"Alma said yes, but a fresh look does not show it, for {len(untrue):,} of {len(states):,} users "
+                     "who were looked at again. They are failed now, with the reason; call again to try them again.",
+                     outcomes=untrue)
 
 
-def set_purge_date(user, record, alma, book):
-    """Copies a record, changes its purge date from user.old to user.new and nothing else. Writes to Alma.
+class Rehearsing:
+    """The same look and the same judgement, and no write."""
 
-    user: one row of a plan; an empty ``new`` takes the purge date away. Returns how it came out.
-    """
-    book.copy(user.primary_id, record)
-    book.intend(user.primary_id, user.action, user.old, user.new)
-    changed = {name: value for name, value in record.items() if name != "purge_date"}
-    if user.new:
-        changed["purge_date"] = user.new + "Z"
-    try:
-        alma.put_user(user.primary_id, changed)
-    except NoAnswer:
-        pass  # it may have happened all the same: the look tells
-    except AlmaError as error:
-        state = settle(book, user, FAILED, str(error))
-        if isinstance(error, FOR_ALL):
-            raise
-        return state
-    except Stopped:
-        settle(book, user, FAILED, "stopped before it was sent")
-        raise
-    return look(user, alma, book)
+    action = plan.UPDATE
 
+    def __init__(self, sealed, alma, book, seen):
+        self._sealed, self._alma, self._book, self._seen = sealed, alma, book, seen
 
-def look(user, alma, book):
-    """Fetches the user anew and notes what is true now; returns the state. Only reads Alma."""
-    before = book.copy_of(user.primary_id)
-    try:
-        after = alma.user(user.primary_id)
-    except NotFound:
-        return settle(book, user, FAILED, "gone from Alma while it was being changed")
-    other = sorted(name for name in {*before, *after} - ALMAS_OWN if before.get(name) != after.get(name))
-    if other:
-        return settle(book, user, FAILED, f"other fields changed as well: {', '.join(other)}")
-    if purge_day(after) != user.new:
-        return settle(book, user, FAILED, "Alma did not take the purge date over")
-    return settle(book, user, CONFIRMED, "read back")
+    def look(self, row):
+        """Fetches a user, with the fees of every status. Only reads."""
+        return live.fetch(row.primary_id, self._sealed.policy, self._alma)
+
+    def changes(self, row):
+        """Returns what the plan says of a user's fields: as seen and as wanted."""
+        return self._sealed.changes(row)
+
+    def decide(self, rows, found):
+        """Returns for each user how it would come out, and keeps what was seen."""
+        verdicts = [verdict or (WOULD, "nothing speaks against it", False) for verdict in self._verdicts(rows, found)]
+        self._seen.add([(row.primary_id, look.owed, state, reason) for row, look, (state, reason, _)
+                        in zip(rows, found, verdicts, strict=True) if not look.silent])
+        return verdicts
+
+    def _verdicts(self, rows, found):
+        """None for those whom every rule lets go, else state, reason, and that nothing was written."""
+        there = [n for n, look in enumerate(found) if look.record is not None]
+        reasons = live.judged([rows[n] for n in there], [found[n] for n in there], self._sealed)
+        said = {n: "; ".join(why) for n, why in zip(there, reasons, strict=True)}
+        return [(FAILED if look.silent else SKIPPED, look.problem, False) if look.record is None
+                else (SKIPPED, said[n], False) if said[n] else None for n, look in enumerate(found)]
 
 
-def purge_day(record):
-    """Returns the purge date of an Alma record as text without its Z; empty when there is none."""
-    return str(record.get("purge_date") or "")[:10]
+class Setting(Rehearsing):
+    """Sets the planned fields of a user, and nothing else of the record. Writes to Alma."""
+
+    def __init__(self, sealed, alma, book, seen):
+        super().__init__(sealed, alma, book, seen)
+        self._owed = seen.owed(FRESH_HOURS)
+
+    def look(self, row):
+        """Fetches a user; the fees as the last rehearsal saw them, where one did within a day. Only reads."""
+        return live.fetch(row.primary_id, self._sealed.policy, self._alma, self._owed.get(row.primary_id))
+
+    def decide(self, rows, found):
+        """Returns for each user None (to be written), or state, reason, and whether something may have been written."""
+        return [self._earlier(row, look) or verdict
+                for row, look, verdict in zip(rows, found, self._verdicts(rows, found), strict=True)]
+
+    def _earlier(self, row, look):
+        """An earlier try of this run may have done it; whatever it left behind is not written over."""
+        if look.record is None or not self._book.before(row.primary_id, self.action):
+            return None
+        state, reason, written = self.checked(row, None, look.record)
+        return (state, reason, written) if state == CONFIRMED or written else None
+
+    def intention(self, row, record):
+        """Returns what the journal needs to know before the write."""
+        return row.primary_id, self.action, record, self._wanted(row)
+
+    def _wanted(self, row):
+        return self._sealed.changes(row)[1]
+
+    def write(self, row, record):
+        """Sends the whole record with the planned fields changed; returns Alma's answer. Writes to Alma."""
+        new = self._wanted(row)
+        return self._alma.put_user(row.primary_id, fields.written(record, new), fields.override(record, new))
+
+    def fresh(self, row):
+        """Fetches a user as Alma has it now. Only reads."""
+        return self._alma.user(row.primary_id)
+
+    def answered(self, row, record, answer):
+        """Compares Alma's answer with what was sent: confirmed, or None where a fresh look must tell."""
+        new = self._wanted(row)
+        if not isinstance(answer, dict) or any(fields.differences(fields.written(record, new), answer, new)):
+            return None
+        return CONFIRMED, AS_ANSWERED, True
+
+    def checked(self, row, record, found):
+        """Returns state, reason and whether anything was written, from a fresh record (None: the user is gone)."""
+        if found is None:
+            return FAILED, "gone from Alma while it was being changed", True
+        before, new = self._book.before(row.primary_id, self.action), self._wanted(row)
+        if copies.digest(found, new) != before["digest"]:
+            other = fields.differences(fields.written(record, new), found, new)[1] if record else []
+            return FAILED, f"other fields changed as well: {', '.join(other) or 'look at the user in Alma'}", True
+        if fields.has(found, new):
+            return CONFIRMED, "read back", True
+        if fields.seen(found, new) == before["old"]:
+            return FAILED, f"Alma did not take it over: {fields.words(new)}", False
+        return FAILED, f"has neither the old nor the new values, but {fields.words(fields.seen(found, new))}", True
+
+    def kept(self, row, found):
+        """Looks at a user who is confirmed: is it there, as Alma said? State, reason, whether anything was written."""
+        if found is None:
+            return FAILED, "gone from Alma since it was set", True
+        if fields.has(found, self._wanted(row)):
+            return CONFIRMED, "read back", True
+        _, reason, written = self.checked(row, None, found)
+        return FAILED, f"{UNTRUE}: {reason}", written
+
+    def knows(self, error):
+        """Says whether an error is about this user, or Alma; any other is our own fault."""
+        return isinstance(error, (AlmaError, NoAnswer, PartialAnswer))
 
 
-def settle(book, user, state, reason):
-    """Notes how it came out for one user of a plan; returns the state. Writes to disk."""
-    book.settle(user.primary_id, user.action, user.old, user.new, state, reason)
-    return state
-
-
-def fetch(user, policy, alma, data_date):
-    """Looks a planned user up in Alma; returns the record and all reasons to leave the user alone. Only reads.
-
-    user: one row of a plan; the reasons are empty when this is still the same person and every rule still says
-    "may go". What cannot be told stays.
-    """
-    try:
-        record = alma.user(user.primary_id)
-        owed = alma.owed(user.primary_id, policy.fee_statuses)
-    except NotFound:
-        return None, ["is not in Alma any more"]
-    except FOR_ALL:
-        raise
-    except (AlmaError, PartialAnswer) as error:
-        return None, [f"Alma does not tell: {error}"]
-    try:
-        table = users.table([users.from_record(record, owed)])
-    except (AttributeError, TypeError, ValueError):
-        return record, ["Alma's record of this user cannot be read"]
-    answers = rules.answers(table, policy, pd.Timestamp(data_date), live=True)
-    return record, _changed_since(user, table.iloc[0]) + rules.reasons(answers.iloc[0], live=True)
-
-
-def _changed_since(user, row):
-    """Is this still the person and the state that the plan was made of? An empty fact of the plan tells nothing."""
-    said = []
-    if row["key"] != users.key_of(user.primary_id):
-        said.append("Alma answers with another primary ID")
-    for fact in plan.FACTS:
-        planned, now = getattr(user, fact), row[fact]
-        now = "" if pd.isna(now) else now.strftime("%Y-%m-%d") if fact == "expiry_date" else now
-        if planned and planned != now:
-            said.append(f"{fact.replace('_', ' ')} changed since the export")
-    found = "" if pd.isna(row["purge_date"]) else row["purge_date"].strftime("%Y-%m-%d")
-    if user.old and found not in (user.old, user.new):
-        said.append("purge date changed since the export")
-    return said
-
-
-def _users(sealed):
+def _rows(sealed):
     return list(sealed.users.itertuples(index=False))
-
-
-def progress(items, what):
-    """Shows a bar while iterating, at most twice a second, and takes it away at the end."""
-    return tqdm(items, desc=what, unit="user", mininterval=0.5, leave=False, file=sys.stdout,
-                disable=len(items) < 2)

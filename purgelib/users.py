@@ -6,6 +6,7 @@ answers now. A missing value always means *we do not know*; "there is none" is a
 """
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,7 @@ COLUMNS = tuple(Column(*line) for line in (
     ("notes", "Int32", "notes, count"),
 ))
 NAMES = [column.name for column in COLUMNS]
+DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
 def key_of(primary_ids):
@@ -142,7 +144,11 @@ def id_problem(primary_id):
 
 def day(text):
     """Returns an Alma date such as 2026-11-22Z as a day without a zone; NaT for nothing or nonsense."""
-    return pd.to_datetime((text or "")[:10], format="%Y-%m-%d", errors="coerce")
+    found = DAY.match(text or "")
+    try:
+        return pd.Timestamp(*map(int, found.groups())) if found else pd.NaT
+    except ValueError:
+        return pd.NaT
 
 
 def _number(counter):

@@ -6,19 +6,18 @@ import json
 import os
 import signal
 import sqlite3
-import types
 
 import pytest
 import requests
 import tenacity
 
-from purgelib import alma, choice, exports, guards, journal, plan, population, rules, sandbox
+from purgelib import alma, choice, copies, door, exports, guards, journal, plan, population, rules, sandbox
 from purgelib.sandbox import exports as last_night
 
 USERS = 400
 PURGE_DATE = datetime.date(2026, 11, 1)
 POLICY = {"protected_groups": ("01", "02", "03", "30", "40", "ISHARE"), "protected_ids": ("leganto_guest",),
-          "max_share": 1.0, "canary": 2}
+          "max_share": 1.0, "max_group_share": 1.0, "canary": 2}
 
 
 class Meddled(alma.Alma):
@@ -38,8 +37,8 @@ class Practice:
     """A small university over HTTP. ``ask`` and what is built on it is a colleague, who writes for good reason."""
 
     def __init__(self, folder, inputs, users=USERS):
-        self.folder, self.inputs, self._clients, self._colleagues = folder, inputs, [], set()
-        self.where = sandbox.ensure(folder / "alma", users)
+        self.folder, self.inputs, self.users, self._clients, self._colleagues = folder, inputs, users, [], set()
+        self.where, self.sets = sandbox.ensure(folder / "alma", users), ()
         self._http = requests.Session()
         self._http.trust_env = False
         self._http.headers.update({"Authorization": f"apikey {self.where.key}", "Accept": "application/json"})
@@ -64,8 +63,8 @@ class Practice:
         wanted = rules.Policy(**POLICY | policy)
         people = population.judge(exports.read(self.inputs), wanted)
         ticks = frozenset((group, str(year)) for group in ("05", "06", "08") for year in years)
-        chosen = choice.Choice("Those who left", PURGE_DATE, wanted, ticks, tuple(keep),
-                               "Invented University")
+        chosen = choice.Choice("Those who left", PURGE_DATE, wanted, ticks, tuple(keep), "Invented University",
+                               sets=self.sets)
         client = self.alma(writing=False)
         return plan.seal(self.folder / "runs" / name, people, chosen, client.target(), client.today(), self.inputs)
 
@@ -114,7 +113,7 @@ class Practice:
     def everybody(self):
         """Every user's full record, by primary ID."""
         pages = [self.ask("GET", "users", limit=100, offset=n, expand="full").json().get("user", [])
-                 for n in range(0, USERS + 100, 100)]
+                 for n in range(0, self.users + 200, 100)]
         return {one["primary_id"]: one for page in pages for one in page}
 
     def going(self, sealed):
@@ -187,7 +186,7 @@ def driven(tmp_path_factory):
 @pytest.fixture
 def hasty(monkeypatch):
     """Nobody waits before trying again: what is tried again stays the same."""
-    monkeypatch.setattr(tenacity.nap, "time", types.SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(door, "WAIT", tenacity.wait_none())
 
 
 @pytest.fixture
@@ -207,12 +206,17 @@ def files(folder):
             if path.is_file() and path.name != "journal.lock"}
 
 
-def states(sealed, action=plan.SET_PURGE_DATE):
+def keys(sealed):
+    """Opens the copies of a run whose policy names no recipient."""
+    return copies.identities(sealed.folder.parent / plan.COPIES_KEY)
+
+
+def states(sealed, action=plan.UPDATE):
     """Primary ID -> state, by the journal on disk."""
     return journal.read(sealed.folder).states(action)
 
 
-def by_state(sealed, *wanted, action=plan.SET_PURGE_DATE):
+def by_state(sealed, *wanted, action=plan.UPDATE):
     """The users in one of these states, by the journal on disk."""
     return sorted(one for one, state in states(sealed, action).items() if state in wanted)
 
@@ -223,4 +227,4 @@ def agree(practice, sealed):
     assert sorted(line["primary_id"] for line in puts) == by_state(sealed, journal.CONFIRMED)
     assert all(set(line["changed"]) == {"purge_date"} for line in puts)
     assert set(states(sealed)) <= set(sealed.users["primary_id"])
-    assert by_state(sealed, journal.INTENDED) == []
+    assert by_state(sealed, *journal.OPEN) == []

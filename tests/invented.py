@@ -7,7 +7,8 @@ import pandas as pd
 from purgelib import population, rules, users
 
 AS_OF = "2026-11-21"
-POLICY = rules.Policy(protected_groups=("30",), protected_ids=("kept-by-policy",), max_share=1.0)
+POLICY = rules.Policy(protected_groups=("30",), protected_ids=("kept-by-policy",), max_share=1.0,
+                      max_group_share=1.0)
 
 
 def row(**changes):

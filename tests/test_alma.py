@@ -2,17 +2,17 @@
 
 import contextlib
 import http.server
+import itertools
 import json
-import os
-import sqlite3
-import subprocess
-import sys
+import math
 import threading
 import traceback
+import types
 
 import pytest
+import tenacity
 
-from purgelib import alma, sandbox
+from purgelib import alma, door, sandbox
 from purgelib.errors import (
     AlmaError,
     Failed,
@@ -97,7 +97,13 @@ def error_xml(status, code):
 
 WRITES = {
     "put_user": ("x", {}), "post_user": ({},), "create_set": ("n", "d"), "replace_members": ("1", ["x"]),
-    "run_job": ("M1", {}),
+    "run_job": ("M1", {}), "delete_user": ("x",), "delete_set": ("1",),
+}
+# What a method that only reads is given; those that need nothing are not named.
+READS = {
+    "user": ("x",), "owed": ("x", ["ACTIVE"]), "find_set": ("n",), "members": ("1",), "job": ("n",),
+    "instances": ("M1",), "instance": ("M1", "2"), "code_table": ("T",), "report_page": ("p",), "report_paths": ("p",),
+    "expect": ("sandbox",), "key_test": ("users",), "stopping_at": ("STOP",),
 }
 BROKEN = [(500, {}, b""), (502, {}, b"<html>"), (200, {}, b"{broken"), (302, {"Location": "/"}, b"")]
 
@@ -108,6 +114,25 @@ def test_a_client_opened_for_reading_refuses_to_write_before_anything_is_sent(st
     with pytest.raises(ReadOnly):
         getattr(client, name)(*WRITES[name])
     assert server.seen == [] and client.calls == 0
+
+
+def test_every_public_method_refuses_or_asks_by_get_only(stub):
+    public = {name for name in dir(alma.Alma) if not name.startswith("_") and callable(getattr(alma.Alma, name))}
+    for name in sorted(public - set(WRITES)):
+        server, client = stub(said({"total_record_count": 0}), writing=False)
+        with contextlib.suppress(PurgeError):
+            getattr(client, name)(*READS.get(name, ()))
+        assert {method for method, _, _ in server.seen} <= {"GET"}, name
+    assert public >= set(WRITES) | set(READS)
+
+
+def test_alma_asked_whether_a_key_may_write_is_asked_by_a_connection_for_writing_only(stub):
+    server, client = stub((200, {}, b"<test>POST - OK</test>"), writing=False)
+    with pytest.raises(ReadOnly):
+        client.key_test("users", writing=True)
+    assert server.seen == []
+    _, client = stub((200, {}, b"<test>POST - OK</test>"))
+    assert client.key_test("users", writing=True) == "<test>POST - OK</test>"
 
 
 @pytest.mark.parametrize("verb", ["PUT", "POST", "DELETE", "PATCH", "get", "OPTIONS"])
@@ -131,18 +156,75 @@ def test_a_write_without_a_usable_answer_is_never_repeated(stub, hasty, name, an
     assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("answer", [(500, {}, b""), (200, {}, b"{broken"), (429, {}, b"")])
-def test_a_reading_is_repeated_and_not_for_ever(stub, hasty, answer):
+@pytest.mark.parametrize(("answer", "tries"), [((500, {}, b""), 6), ((200, {}, b"{broken"), 6), ((429, {}, b""), 12)])
+def test_a_reading_is_repeated_and_not_for_ever(stub, hasty, answer, tries):
     server, client = stub(answer)
     with pytest.raises((NoAnswer, TooFast)):
         client.user("x")
-    assert len(server.seen) == 6
+    assert len(server.seen) == tries
 
 
 def test_a_write_refused_as_too_fast_is_repeated(stub, hasty):
     answers = [refusal(429, "PER_SECOND_THRESHOLD"), refusal(429, "PER_SECOND_THRESHOLD"), said({"primary_id": "x"})]
     server, client = stub(lambda method, path: answers.pop(0))
     assert client.put_user("x", {}) == {"primary_id": "x"} and len(server.seen) == 3
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("answer", [
+    (400, {}, b"<html>Bad Request</html>"), (404, {}, b""), (408, {}, b""), (413, {}, b"<html>"), (429, {}, b"Slow"),
+    (503, {}, b"<html>"), (504, {}, b""), (302, {}, b"{}"), (200, {}, b'"ok"'), (200, {}, b"[]"), (204, {}, b"")])
+def test_what_did_not_come_from_alma_tells_nothing_of_a_write(stub, hasty, name, answer):
+    server, client = stub(answer)
+    if answer[0] == 204 and name.startswith("delete"):
+        # That is Alma's own word for: deleted.
+        assert getattr(client, name)(*WRITES[name]) is None
+        return
+    with pytest.raises(NoAnswer) as caught:
+        getattr(client, name)(*WRITES[name])
+    # Only what a gateway gave up waiting for may still happen.
+    assert len(server.seen) == 1 and bool(caught.value.facts.get("timeout")) == (answer[0] in (408, 504))
+
+
+def test_an_error_told_as_a_success_is_an_error(stub):
+    _, client = stub(refusal(200, "401861"))
+    with pytest.raises(NotFound):
+        client.user("x")
+    with pytest.raises(NotFound):
+        client.put_user("x", {})
+
+
+def test_a_record_that_is_no_json_is_not_sent(stub):
+    server, client = stub(said({}))
+    with pytest.raises(Failed, match="nothing was sent"):
+        client.put_user("x", {"fees": float("nan")})
+    assert server.seen == []
+
+
+def test_whoever_is_deleted_is_deleted_once_and_a_set_without_its_members(practice):
+    client = practice.alma()
+    record = client.user("exl_impl")
+    client.post_user({**record, "primary_id": "gone@example.edu", "user_identifier": []})
+    made = client.create_set("Gone", "")["id"]
+    client.replace_members(made, ["gone@example.edu"])
+    assert client.delete_set(made) is None and client.find_set("Gone") is None
+    assert client.user("gone@example.edu") and client.delete_user("gone@example.edu") is None
+    for act in (client.user, client.delete_user):
+        with pytest.raises(NotFound):
+            act("gone@example.edu")
+    assert [line["method"] for line in practice.written() if line["primary_id"] == "gone@example.edu"] == \
+        ["POST", "DELETE"]
+
+
+@pytest.mark.parametrize("do", ["error_after", "cut_after", "html_after", "cut_before", "error_before"])
+def test_a_deletion_without_an_answer_is_a_question(practice, hasty, do):
+    client = practice.alma()
+    client.post_user({**client.user("exl_impl"), "primary_id": "gone", "user_identifier": []})
+    practice.faults({"do": do, "method": "DELETE", "times": 9})
+    with pytest.raises(NoAnswer):
+        client.delete_user("gone")
+    practice.faults()
+    assert (practice.user("gone") is None) == do.endswith("after")
 
 
 def test_a_redirect_is_not_followed_and_takes_the_key_nowhere(stub, hasty):
@@ -361,6 +443,62 @@ def test_the_floor_is_not_crossed(stub):
     assert len(server.seen) == 8 and client.remaining == 5
 
 
+def left(number):
+    """An answer that tells how many calls are left."""
+    return said({}, **{"X-Exl-Api-Remaining": str(number)})
+
+
+def test_an_answer_that_was_overtaken_does_not_give_calls_back(stub):
+    _, client = stub(left(50))
+    client.user("x")
+    early, late = 0.0, math.inf  # handed out before or after the last answer came
+    for number, begun, told in ((80, early, 50), (40, early, 40), (41, late, 41), (9_000, late, 9_000)):
+        client._note(types.SimpleNamespace(headers={"X-Exl-Api-Remaining": str(number)}), begun)
+        assert client.remaining == told
+
+
+def test_many_threads_together_do_not_cross_the_floor(stub):
+    lock, numbers = threading.Lock(), itertools.count(60, -1)
+
+    def answer(method, path):
+        with lock:
+            return left(next(numbers))
+
+    server, client = stub(answer, floor=20)
+    client.user("x")
+
+    def ask():
+        with contextlib.suppress(QuotaSpent):
+            while True:
+                client.user("x")
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(server.seen) <= 41 and client.calls == len(server.seen) and client.remaining >= 20
+
+
+def test_a_connection_left_open_over_night_asks_anew_what_is_left(stub, monkeypatch):
+    answers = [left(3), left(500_000)]
+    server, client = stub(lambda method, path: answers.pop(0), floor=5)
+    client.user("x")
+    with pytest.raises(QuotaSpent):
+        client.user("x")
+    monkeypatch.setattr(door, "KNOWN", 0)
+    client.user("x")
+    monkeypatch.undo()
+    assert client.remaining == 500_000 and len(server.seen) == 2
+
+
+@pytest.mark.parametrize("date", ["", "?", "Mon, 99 Nov 2026", "0"])
+def test_a_date_that_cannot_be_read_is_the_day_of_this_machine(stub, date):
+    _, client = stub(said({}))
+    client._note(types.SimpleNamespace(headers={"Date": date}), 0)
+    assert client._date.utcoffset().total_seconds() == 0
+
+
 def test_a_quota_that_is_spent_is_not_tried_again(practice):
     practice.door("POST", "settings", {"daily_remaining": 0})
     client = practice.alma()
@@ -369,27 +507,21 @@ def test_a_quota_that_is_spent_is_not_tried_again(practice):
     assert client.calls == 1
 
 
-PACED = """
-import pathlib, sys
-from purgelib import alma
-client = alma.Alma(sys.argv[1], sys.argv[2], pace=20, pace_file=pathlib.Path(sys.argv[3]), floor=0)
-for _ in range(25): client.user("exl_api")
-"""
+def test_what_is_waited_for_is_told_in_words(stub, monkeypatch):
+    told = []
+    answers = [(500, {}, b""), (500, {}, b""), said({})]
+    _, client = stub(lambda method, path: answers.pop(0))
+    monkeypatch.setattr(door, "WAIT", tenacity.wait_fixed(0.05))
+    monkeypatch.setattr(client, "_refuse_to_go_on", lambda: told.append(client.waiting))
+    assert client.waiting == ""
+    client.user("x")
+    assert client.waiting == "" and set(told) == {"", "tried again, as no answer came: 1"}
 
 
-def test_two_processes_keep_one_pace_together(quiet, tmp_path):
-    pace_file = tmp_path / "pace" / "host.sqlite"
-    alma.Alma(quiet.where.url, sandbox.KEY, pace=20, pace_file=pace_file)
-    with contextlib.closing(sqlite3.connect(pace_file)) as db:
-        # The file forgets old calls; a trigger of the test remembers the moment of each.
-        db.execute("create table seen (at integer)")
-        db.execute("create trigger remember after insert on calls begin "
-                   "insert into seen values (new.item_timestamp); end")
-        db.commit()
-    order = [sys.executable, "-c", PACED, quiet.where.url, sandbox.KEY, str(pace_file)]
-    both = [subprocess.Popen(order, env=os.environ) for _ in range(2)]
-    assert [one.wait(60) for one in both] == [0, 0]
-    with contextlib.closing(sqlite3.connect(pace_file)) as db:
-        at = [row[0] for row in db.execute("select at from seen order by at")]
-    assert len(at) == 50 and all(later - earlier >= 1000 for earlier, later in zip(at, at[20:], strict=False))
-    assert oct(pace_file.parent.stat().st_mode & 0o777) == "0o700"
+def test_a_stop_ends_the_waiting_between_two_tries(stub, monkeypatch):
+    _, client = stub((500, {}, b""))
+    monkeypatch.setattr(door, "WAIT", tenacity.wait_fixed(3600))
+    threading.Timer(0.2, client.stop.set).start()
+    with pytest.raises(Stopped):
+        client.user("x")
+    assert client.calls == 1

@@ -120,7 +120,7 @@ def test_too_many_calls_in_a_second_are_waited_for_and_no_page_is_missed(there, 
 
 
 @pytest.mark.parametrize(("do", "error", "calls"), [
-    ("throttle", TooFast, 7), ("daily", QuotaSpent, 2), ("unauthorized", KeyRefused, 2)])
+    ("throttle", TooFast, 13), ("daily", QuotaSpent, 2), ("unauthorized", KeyRefused, 2)])
 def test_what_a_new_beginning_would_not_mend_ends_at_once_and_leaves_nothing(there, tmp_path, do, error, calls, hasty):
     client = client_of(there, 25)
     there.faults({**PAGES, "nth": 2, "times": 1000, "do": do})
@@ -146,7 +146,7 @@ def test_a_wrong_path_is_asked_for_once_and_said_at_once(there, tmp_path):
 @pytest.mark.parametrize(("where", "error"), [("analytics/reports", NotFound), ("users/00412345", NoAnswer)])
 def test_a_path_that_is_not_found_says_nothing_about_a_user(where, error):
     said = {"errorList": {"error": {"errorCode": "INTERNAL_SERVER_ERROR", "errorMessage": "Path not found (/x)"}}}
-    answer = types.SimpleNamespace(status_code=500, url=f"https://x/almaws/v1/{where}", json=lambda: said)
+    answer = types.SimpleNamespace(status_code=500, url=f"https://x/almaws/v1/{where}", content=b"", json=lambda: said)
     assert type(answers.error_of("GET", answer)) is error
 
 

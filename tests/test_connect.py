@@ -1,11 +1,12 @@
 """Without a word it is the sandbox; the real Alma has to be named, and has to be the one that was named."""
 
 import keyring
+import platformdirs
 import pytest
 
 import purgelib
-from purgelib import alma, sandbox
-from purgelib.errors import NoKey, ReadOnly, Refused, WrongTarget
+from purgelib import alma, keys, sandbox
+from purgelib.errors import KeyRefused, NoKey, ReadOnly, Refused, WrongTarget
 
 KEYS = ("ALMA_API_KEY", "ALMA_API_URL")
 
@@ -28,10 +29,11 @@ def real(data, monkeypatch):
     there = sandbox.ensure(data / "sandbox" / "alma")
     monkeypatch.setenv("ALMA_API_URL", "https://api-eu.example.org")
     monkeypatch.setenv("ALMA_API_KEY", there.key)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(data / "cache" / name))
     made, build = [], alma.Alma
 
     def instead(url, key, **more):
-        made.append({"url": url, "client": build(there.url, key, **more | {"pace_file": data / "pace.sqlite"}), **more})
+        made.append({"url": url, "client": build(there.url, key, **more), **more})
         return made[-1]["client"]
 
     monkeypatch.setattr(alma, "Alma", instead)
@@ -101,6 +103,35 @@ def test_the_keyring_is_asked_for_that_host(real, monkeypatch):
     assert asked == [("purgelib", "api-eu.example.org")]
 
 
+def test_a_key_that_a_person_types_is_asked_for_once_and_forgotten_where_alma_refuses_it(real, monkeypatch):
+    typed, asked = [sandbox.KEY, "l8xxwrong", sandbox.KEY], []
+    monkeypatch.delenv("ALMA_API_KEY")
+    monkeypatch.setattr(keys, "_typed", {})
+    monkeypatch.setattr(keys, "_asked", lambda where, host: asked.append(host) or keys.Key(typed.pop()))
+    for _ in range(2):
+        purgelib.connect("alma-sandbox", "Invented University")
+    assert asked == ["api-eu.example.org"]
+    keys.forget(asked[0])
+    with pytest.raises(KeyRefused):
+        purgelib.connect("alma-sandbox", "Invented University")
+    purgelib.connect("alma-sandbox", "Invented University")
+    assert len(asked) == 3
+
+
+def test_the_pace_is_kept_with_all_who_talk_to_the_same_institution(real, data):
+    for _ in range(2):
+        purgelib.connect("alma-sandbox", "Invented University").target()
+    files = {path.name for path in (data / "cache" / "purgelib" / "pace").glob("*.sqlite")}
+    assert files == {"api-eu.example.org.sqlite", "api-eu.example.org-01INV_INST.sqlite"}
+
+
+@pytest.mark.parametrize("url", ["https://l8xxsecret@api-eu.example.org", "https://u:l8xxsecret@api-eu.example.org/a",
+                                 "https://api-eu.example.org/?apikey=l8xxsecret", " https://api-eu.example.org/l8xxsecret"])
+def test_of_the_address_only_the_host_is_used(real, monkeypatch, url):
+    monkeypatch.setenv("ALMA_API_URL", url)
+    assert purgelib.connect("alma-sandbox", "Invented University") and real[0]["url"] == "https://api-eu.example.org"
+
+
 def test_a_key_of_another_environment_is_refused(real):
     with pytest.raises(WrongTarget) as caught:
         purgelib.connect("production", "Invented University", writing=True)
@@ -116,7 +147,7 @@ def test_another_institution_than_the_one_named_is_refused(real, named):
 @pytest.mark.parametrize("named", ["Invented University", "01INV_INST"])
 def test_the_one_that_was_named_is_opened_for_reading_with_a_pace_and_a_floor(real, named):
     client = purgelib.connect("alma-sandbox", named)
-    assert not client.writing and client.floor >= 1000 and real[0]["pace"] == 10 and client._limiter
+    assert not client.writing and client.floor >= 1000 and client.pace.per_second == 10
     assert real[0]["url"] == "https://api-eu.example.org"
 
 

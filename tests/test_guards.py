@@ -2,9 +2,11 @@
 
 import datetime
 
+import pandas as pd
 import pytest
 
 from purgelib import errors, guards, rules
+from purgelib.choice import Choice
 
 TODAY = datetime.date(2026, 11, 22)
 TARGET = {"institution": "01INV_INST", "name": "Invented University", "environment": "sandbox"}
@@ -65,15 +67,76 @@ def test_data_is_neither_too_old_nor_from_the_future(age, passes):
 
 @pytest.mark.parametrize(("past", "passes"), [(2, True), (1, False), (0, False), (-1, False), (4000, True)])
 def test_a_purge_date_is_clearly_past(past, passes):
+    def fits():
+        guards.purge_date_fits(rules.Policy(), TODAY - days(past), None, TODAY, TODAY)
     if passes:
-        return guards.purge_date_past(TODAY - days(past), TODAY, TODAY)
+        return fits()
     with pytest.raises(errors.Refused, match="not clearly past"):
-        guards.purge_date_past(TODAY - days(past), TODAY, TODAY)
+        fits()
 
 
-def test_no_purge_date_is_refused():
+@pytest.mark.parametrize(("ahead", "passes"), [(30, True), (29, False), (0, False), (-30, False), (400, True)])
+def test_a_purge_date_with_a_notice_period_is_as_far_ahead(ahead, passes):
+    def fits(wait):
+        guards.purge_date_fits(rules.Policy(notice_days=30), TODAY + days(ahead), TODAY + days(wait), TODAY, TODAY)
+    if passes:
+        fits(ahead + guards.CLEARLY_PAST_DAYS)
+        with pytest.raises(errors.Refused, match="not_before = "):
+            fits(ahead + guards.CLEARLY_PAST_DAYS - 1)
+        return
+    with pytest.raises(errors.Refused, match="nearer than the notice period"):
+        fits(500)
+
+
+def test_notice_without_a_day_to_wait_for_is_refused():
+    with pytest.raises(errors.Refused, match="not_before = 2026-12-24"):
+        guards.purge_date_fits(rules.Policy(notice_days=30), TODAY + days(30), None, TODAY, TODAY)
+    # A plan that sets no purge date gives notice as well.
+    with pytest.raises(errors.Refused, match="not_before = 2026-12-22"):
+        guards.purge_date_fits(rules.Policy(notice_days=30), None, None, TODAY, TODAY)
+
+
+def test_a_choice_that_sets_nothing_is_refused():
+    guards.something_set(Choice(purge_date=TODAY))
+    guards.something_set(Choice(sets=(("user_group", "99"),)))
     with pytest.raises(errors.Refused, match="no purge_date"):
-        guards.purge_date_past(None, TODAY, TODAY)
+        guards.something_set(Choice())
+
+
+@pytest.mark.parametrize("day", [0, 1, 29])
+def test_nobody_is_purged_before_the_notice_is_over(day):
+    header = HEADER | {"not_before": str(TODAY + days(30))}
+    guards.may_be_purged(header, TODAY + days(30))
+    guards.may_be_purged(HEADER, TODAY)
+    with pytest.raises(errors.PlanRefused) as refused:
+        guards.may_be_purged(header, TODAY + days(day))
+    assert refused.value.differs == "not_before"
+
+
+def test_no_group_goes_as_a_whole_unless_the_policy_says_so():
+    names, everybody = {"06": "06 Students", "08": "08 Alumni"}, pd.Series({"06": 100, "08": 10})
+    guards.within_groups(rules.Policy(), pd.Series({"06": 50, "08": 5}), everybody, names)
+    guards.within_groups(rules.Policy(max_group_share=1.0), everybody, everybody, names)
+    with pytest.raises(errors.LimitExceeded, match="6 of the 10 users of group 08 Alumni") as refused:
+        guards.within_groups(rules.Policy(), pd.Series({"06": 0, "08": 6}), everybody, names)
+    assert (refused.value.what, refused.value.found) == ("max_group_share", 0.6)
+
+
+@pytest.mark.parametrize(("said", "count"), [(0, 1), (1, 0), (36, 37), (37, 36)])
+def test_problems_that_nobody_read_are_refused(said, count):
+    guards.problems_read(count, count)
+    with pytest.raises(errors.Refused, match=f"problems_read = {count}") as refused:
+        guards.problems_read(said, count)
+    assert (refused.value.said, refused.value.found) == (said, count)
+
+
+def test_real_people_are_not_touched_without_a_key_for_their_copies():
+    real = TARGET | {"environment": "production"}
+    guards.copies_sealed(rules.Policy(), TARGET)
+    guards.copies_sealed(rules.Policy(copies_to=("age1" + "q" * 58,)), real)
+    with pytest.raises(errors.Unprotected) as refused:
+        guards.copies_sealed(rules.Policy(), real)
+    assert refused.value.missing == "copies_to"
 
 
 @pytest.mark.parametrize(("later", "passes"), [(0, True), (14, True), (15, False), (-1, False)])
@@ -126,9 +189,9 @@ def test_a_name_with_blanks_and_commas_can_be_typed_as_shown():
 
 
 def test_a_purge_date_after_the_day_of_the_data_would_keep_everybody_and_is_refused():
-    guards.purge_date_past(TODAY - days(5), TODAY, TODAY - days(5))
+    guards.purge_date_fits(rules.Policy(), TODAY - days(5), None, TODAY, TODAY - days(5))
     with pytest.raises(errors.Refused):
-        guards.purge_date_past(TODAY - days(4), TODAY, TODAY - days(5))
+        guards.purge_date_fits(rules.Policy(), TODAY - days(4), None, TODAY, TODAY - days(5))
 
 
 @pytest.mark.parametrize("other", ["", "Other University", "01OTHER"])

@@ -61,7 +61,7 @@ def test_the_way_of_a_person_ends_with_users_gone_and_two_restored(data):
     assert report.count(folder).dates_set > 500 and report.count(folder).failed == 0
     run("05_purge", data, run="walk", confirmed=typed)
     can = restore.possible(folder).drop_duplicates("undo").set_index("undo")["primary_id"]
-    back = {"dates_of": [can[restore.DATE_BACK]], "create": [can[restore.USER_BACK]]}
+    back = {"dates_of": [can[restore.BACK]], "create": [can[restore.USER_BACK]]}
     run("06_restore", data, run="walk", **back, confirmed=restore.to_be_typed(folder, **back))
     made = report.count(folder)
     assert made.purged > 500 and made.dates_put_back == 1 and made.users_recreated == 1

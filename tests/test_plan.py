@@ -3,13 +3,12 @@
 import csv
 import dataclasses
 import datetime
-import os
 import shutil
 
 import invented
 import pytest
 
-from purgelib import errors, exports, guards, lists, plan, population
+from purgelib import errors, exports, fields, guards, lists, plan, planned, population
 from purgelib.choice import Choice
 
 TODAY = datetime.date(2026, 11, 22)
@@ -76,8 +75,8 @@ def test_strange_ids_survive_in_every_file(sealed):
     assert lines[0] == "USERNAME" and sorted(lines[1:-1]) == sorted(STRANGE) and lines[-1] == ""
     rows = lists.read(sealed.folder / "users.csv").to_dict("records")
     assert sorted(row["primary_id"] for row in rows) == sorted(STRANGE)
-    assert {(row["action"], row["new"], row["old"], row["name"]) for row in rows} == {
-        ("set purge date", "2026-11-01", "", '=cmd() Exa,"mple')}
+    assert {(row["action"], row["new_purge_date"], row["old_purge_date"], row["name"]) for row in rows} == {
+        ("update user", "2026-11-01", "", '=cmd() Exa,"mple')}
 
 
 def test_no_cell_of_a_list_starts_a_formula(sealed):
@@ -197,6 +196,8 @@ def test_sealing_other_exports_into_the_same_run_is_refused(tmp_path, sealed):
     (dataclasses.replace(CHOICE, purge_date=None), errors.Refused),
     (dataclasses.replace(CHOICE, purge_date=TODAY), errors.Refused),
     (policy(max_users=len(STRANGE) - 1), errors.LimitExceeded), (policy(max_share=0.5), errors.LimitExceeded),
+    (policy(max_group_share=0.5), errors.LimitExceeded), (policy(notice_days=1), errors.Refused),
+    (dataclasses.replace(CHOICE, problems_read=1), errors.Refused),
     (policy(protected_groups=()), errors.Unprotected),
     (policy(protected_ids=(), protected_prefixes=()), errors.Unprotected),
     (policy(max_data_age_days=0), errors.DataTooOld),
@@ -232,80 +233,56 @@ def test_no_file_of_the_run_tells_where_on_the_machine_it_lay(tmp_path, sealed):
     assert sealed.header["inputs_folder"] == "../in"
 
 
-def test_only_runs_that_are_due_are_removed(tmp_path, people, inputs):
-    runs, today = tmp_path / "runs", TODAY
-    due = {name: plan.seal(runs / name, people, dataclasses.replace(CHOICE, title=name), TARGET, today, inputs)
-           for name in ("a", "b", "c")}
-    (runs / "c" / "plan.json").write_text((runs / "c" / "plan.json").read_text().replace("purge_after\": \"20",
-                                                                                         "x\": \"19"))
-    (runs / "file").write_text("x")
-    last = datetime.date.fromisoformat(due["a"].header["purge_after"])
-    assert last == today + datetime.timedelta(days=CHOICE.policy.keep_files_days)
-    assert plan.remove_due(runs, last) == [] and plan.remove_due(runs, today) == []
-    (runs / "b" / "plan.json").rename(runs / "b" / "elsewhere.json")
-    aged(runs / "b", last)
-    assert plan.remove_due(runs, last + datetime.timedelta(days=1)) == ["a"]
-    assert sorted(path.name for path in runs.iterdir()) == ["b", "c", "file"]
+def test_a_plan_holds_the_facts_as_seen_and_every_reason(sealed, people):
+    row = sealed.users.set_index("primary_id").loc["x@example.edu"]
+    assert row[list(planned.SEEN)].to_dict() == {
+        "user_group": "06", "name": '=cmd() Exa,"mple', "expiry_date": "2019-06-30", "account_type": "EXTERNAL",
+        "record_type": "PUBLIC", "purge_date": "", "status": "ACTIVE", "campus": "", "other_roles": "False",
+        "loans": "", "requests": "", "fees": ""}
+    assert set(row["reason"].split("; ")) == {f"{what} not known: Alma will tell" for what in
+                                              ("purge date", "loans", "fees", "requests")}
 
 
-def aged(folder, day):
-    """Dates every file of the folder, the folder itself, too, to noon of that day."""
-    noon = datetime.datetime.combine(day, datetime.time(12)).timestamp()
-    for path in [*folder.rglob("*"), folder]:
-        os.utime(path, (noon, noon), follow_symlinks=False)
+def test_every_field_that_is_set_stands_there_as_it_is_and_as_it_is_to_be(tmp_path, people, inputs):
+    sets = (("user_group", "99"), ("status", "INACTIVE"), ("expiry_date", "2026-10-31"), ("note", "by run {run}"))
+    sealed = plan.seal(tmp_path / "june", people, dataclasses.replace(CHOICE, sets=sets), TARGET, TODAY, inputs)
+    old, new = sealed.changes(next(sealed.users.itertuples(index=False)))
+    assert sealed.fields == tuple(old) == tuple(new) == fields.FIELDS
+    assert old == {"purge_date": "", "expiry_date": "2019-06-30", "user_group": "06", "status": "ACTIVE", "note": ""}
+    assert new == sealed.header["sets"] == {"purge_date": "2026-11-01", "expiry_date": "2026-10-31",
+                                            "user_group": "99", "status": "INACTIVE", "note": "by run june"}
 
 
-def unplanned(runs, name, *files):
-    for file in files:
-        (runs / name / file).parent.mkdir(parents=True, exist_ok=True)
-        (runs / name / file).write_text("names")
-    (runs / name).mkdir(parents=True, exist_ok=True)
-    aged(runs / name, TODAY)
-    return runs / name
+def test_a_plan_with_notice_waits_and_lives_longer(tmp_path, people, inputs):
+    day = TODAY + datetime.timedelta(days=30)
+    told = dataclasses.replace(policy(notice_days=30), purge_date=day, not_before=day + datetime.timedelta(days=2))
+    sealed = plan.seal(tmp_path / "run", population.judge(exports.read(inputs), told.policy), told, TARGET, TODAY)
+    assert sealed.header["not_before"] == "2026-12-24" in sealed.summary()
+    guards.plan_fits(sealed.header, TARGET, told.not_before + datetime.timedelta(days=14))
+    with pytest.raises(errors.PlanRefused):
+        guards.may_be_purged(sealed.header, told.not_before - datetime.timedelta(days=1))
 
 
-def after(days):
-    return TODAY + datetime.timedelta(days=days)
+def test_problems_of_the_exports_are_read_before_a_plan_is_sealed(tmp_path, inputs):
+    doubtful = write(tmp_path / "doubtful", [*map(person, STRANGE), person("keep-me"), person("staff", "30"),
+                                             person("other", "10"), person("soon", expires="2027-99-01")])
+    judged = population.judge(exports.read(doubtful, strict=False), CHOICE.policy)
+    number = len(judged.problems)
+    assert number
+    for wrong in (0, number + 1):
+        with pytest.raises(errors.Refused, match=f"problems_read = {number}"):
+            plan.seal(tmp_path / "run", judged, dataclasses.replace(CHOICE, problems_read=wrong), TARGET, TODAY)
+    said = dataclasses.replace(CHOICE, problems_read=number)
+    assert len(plan.seal(tmp_path / "run", judged, said, TARGET, TODAY)) == len(STRANGE)
 
 
-def test_a_run_that_never_got_a_plan_goes_when_its_newest_file_is_old_enough(tmp_path):
-    unplanned(tmp_path, "chosen", "choice.toml", "review-0123.xlsx", "checked.csv", ".ipynb_checkpoints/01.ipynb")
-    unplanned(tmp_path, "empty")
-    newer = unplanned(tmp_path, "answered", "choice.toml", "checked.csv")
-    aged(newer, after(1))
-    os.utime(newer / "choice.toml", (0, 0))
-    assert plan.remove_due(tmp_path, after(180)) == []
-    assert plan.remove_due(tmp_path, after(181)) == ["chosen", "empty"]
-    assert plan.remove_due(tmp_path, after(181)) == []
-    assert plan.remove_due(tmp_path, after(182)) == ["answered"]
-
-
-@pytest.mark.parametrize(("days", "due"), [(30, 31), (0, 1), (10 ** 12, None)])
-def test_the_choice_of_such_a_run_says_how_many_days(tmp_path, days, due):
-    policy(keep_files_days=days).save(tmp_path / "chosen")
-    aged(tmp_path / "chosen", TODAY)
-    assert plan.remove_due(tmp_path, after((due or 1_000_000) - 1)) == []
-    if due:
-        assert plan.remove_due(tmp_path, after(due)) == ["chosen"]
-
-
-def test_where_there_is_a_journal_or_a_plan_further_down_only_a_person_removes(tmp_path):
-    for name, file in (("journal", "journal.sqlite"), ("archive", "2025-graduates/plan.json"),
-                       ("undone", "restore-1/journal.sqlite")):
-        unplanned(tmp_path, name, "checked.csv", file)
-    assert plan.remove_due(tmp_path, after(100_000)) == []
-
-
-def test_a_link_to_a_folder_elsewhere_is_left_alone(tmp_path):
-    there = unplanned(tmp_path / "elsewhere", "mine", "letter.txt")
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "link").symlink_to(there)
-    assert plan.remove_due(tmp_path / "runs", after(100_000)) == []
-    assert (there / "letter.txt").exists()
+def test_a_plan_of_another_form_is_refused_with_the_version_that_made_it(sealed, monkeypatch):
+    monkeypatch.setattr(plan, "FORMAT", 1)
+    assert "0.1.0" in refused(sealed.folder, "format")
 
 
 def test_the_summary_says_what_how_many_where_and_until_when(sealed):
-    for said in ("set purge date", "12 of 16", "Invented University", "sandbox", "2026-11-21", "2026-12-06"):
+    for said in ("update user", "2026-11-01", "12 of 16", "Invented University", "sandbox", "2026-11-21", "2026-12-06"):
         assert said in sealed.summary()
 
 
@@ -325,3 +302,10 @@ def test_fewer_than_when_the_choice_was_saved_is_fine(tmp_path, people, inputs):
     fewer = write(tmp_path / "fewer", [*map(person, STRANGE[:-1]), person("keep-me")])
     judged = population.judge(exports.read(fewer), CHOICE.policy)
     assert len(plan.seal(tmp_path / "run", judged, CHOICE, TARGET, TODAY)) == len(STRANGE) - 1
+
+
+def test_who_was_ticked_and_narrowed_away_is_not_called_not_ticked(tmp_path, people):
+    narrowed = dataclasses.replace(CHOICE, only=(("account_type", ("INTERNAL",)),))
+    listed = planned.not_chosen(people, narrowed, narrowed.chosen(people), population.STAYS).set_index("primary_id")
+    assert listed["reason"]["NA"] == "ticked, but left out by what narrows the choice"
+    assert listed["reason"]["other"] == "not ticked" and listed["reason"]["keep-me"].startswith("kept by name")

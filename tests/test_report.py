@@ -28,7 +28,7 @@ def run(tmp_path):
     return plan.seal(tmp_path / "run", invented.people(*rows), wanted, TARGET, TODAY).folder
 
 
-def settle(folder, action=plan.SET_PURGE_DATE, **states):
+def settle(folder, action=plan.UPDATE, **states):
     with journal.open(folder) as book:
         for one, state in states.items():
             book.settle({"formula": "=1+1"}.get(one, one), action, "", "", state, f"said of {one} {EVIL}")
@@ -56,14 +56,14 @@ def test_the_counts_are_those_of_the_journal_and_add_up(run):
 def test_restored_users_are_counted(run):
     everything(run)
     (run / "restore-1").mkdir()
-    settle(run / "restore-1", "restore purge date", b=CONFIRMED, a=SKIPPED)
+    settle(run / "restore-1", "put back", b=CONFIRMED, a=SKIPPED)
     settle(run / "restore-1", "re-create user", a=CONFIRMED)
     assert (report.count(run).dates_put_back, report.count(run).users_recreated) == (1, 1)
 
 
 @pytest.mark.parametrize(("action", "states"), [
-    (plan.SET_PURGE_DATE, {"stranger": CONFIRMED}), (plan.SET_PURGE_DATE, {"mine": SKIPPED}),
-    (plan.SET_PURGE_DATE, {"a": "what is this"}), (report.PURGE, {"stranger": report.GONE}),
+    (plan.UPDATE, {"stranger": CONFIRMED}), (plan.UPDATE, {"mine": SKIPPED}),
+    (plan.UPDATE, {"a": "what is this"}), (report.PURGE, {"stranger": report.GONE}),
     (report.PURGE, {"other": report.GONE}), (report.PURGE, {"d": report.GONE}), (report.PURGE, {"c": report.GONE}),
 ])
 def test_a_journal_that_does_not_fit_the_plan_is_not_reported(run, action, states):

@@ -1,11 +1,14 @@
 """What was done can be undone, once, where nobody touched it since; and an undo is guarded like any other plan."""
 
+import zipfile
+
 import pytest
 from conftest import by_state, files, PURGE_DATE, states, typed
+from lxml import etree
 
-from purgelib import guards, jobs, journal, plan, report, restore, update
-from purgelib.errors import CanaryFailed, NotConfirmed, NothingToDo, PlanRefused, ReadOnly, RunBusy, Stopped
-from purgelib.journal import CONFIRMED, FAILED, INTENDED, SKIPPED
+from purgelib import copies, fields, guards, jobs, journal, plan, recreate, report, restore, update
+from purgelib.errors import CanaryFailed, NotConfirmed, NothingToDo, PlanRefused, ReadOnly, Refused, RunBusy, Stopped
+from purgelib.journal import CONFIRMED, FAILED, OPEN, SKIPPED
 
 NEW = f"{PURGE_DATE}Z"
 
@@ -83,7 +86,7 @@ def test_a_rehearsal_writes_nothing_to_alma_and_changes_nothing_in_the_run(pract
     assert practice.written() == lines and practice.inputs_before.items() <= files(purged.folder).items()
     # All that is new is the sealed plan of the undo itself.
     new = {name.split("/")[-1] for name in set(files(purged.folder)) - set(practice.inputs_before)}
-    assert new == {"plan.json", "users.csv", "set.txt"}
+    assert new == {"plan.json", "users.csv", "set.txt", "run.log"}
 
 
 def test_the_number_to_be_typed_is_that_of_the_undo(practice, dated):
@@ -127,11 +130,11 @@ def test_where_somebody_changed_the_date_since_it_is_left_alone_and_said(practic
     practice.delete(gone)
     now = practice.everybody()
     results = undo(practice, dated, [changed, cleared, gone, kept])
-    assert said(results, changed) == (SKIPPED, "somebody changed the purge date to 2030-01-01 since")
+    assert said(results, changed) == (SKIPPED, "somebody changed it since: purge date 2030-01-01")
     assert said(results, gone) == (SKIPPED, "is not in Alma any more: re-create the user instead")
     assert said(results, kept)[0] == CONFIRMED
     if practice.before[cleared].get("purge_date"):
-        assert said(results, cleared) == (SKIPPED, "somebody changed the purge date to none since")
+        assert said(results, cleared) == (SKIPPED, "somebody changed it since: purge date none")
     back = {one: record | {"purge_date": practice.before[one].get("purge_date")} if one == kept else record
             for one, record in now.items()}
     assert {one: record | {"purge_date": record.get("purge_date")} for one, record in practice.everybody().items()} == {
@@ -160,8 +163,8 @@ def test_whatever_fails_a_date_is_put_back_once(practice, dated, hasty, do):
     done = by_state(dated, CONFIRMED)
     practice.faults({"method": "PUT", "path": "/users/", "nth": 2, "times": 2, "do": do})
     undo(practice, dated, done)
-    states_now = set(states(undone(dated)[0], restore.DATE_BACK).values())
-    assert states_now == ({CONFIRMED, FAILED} if do in ("error_before", "lie") else {CONFIRMED})
+    states_now = set(states(undone(dated)[0], restore.BACK).values())
+    assert states_now == ({CONFIRMED, FAILED} if do == "lie" else {CONFIRMED})
     undo(practice, dated, done)
     assert practice.everybody() == practice.before
     puts = [line["primary_id"] for line in practice.written() if line["method"] == "PUT"]
@@ -201,7 +204,7 @@ def test_an_interrupted_undo_is_taken_up_again(practice, dated, when):
         undo(practice, dated, done, client=client)
     undo(practice, dated, done)
     assert practice.everybody() == practice.before
-    assert set(states(undone(dated)[0], restore.DATE_BACK).values()) == {CONFIRMED}
+    assert set(states(undone(dated)[0], restore.BACK).values()) == {CONFIRMED}
     assert len(practice.written()) == 2 * len(done)
 
 
@@ -222,8 +225,8 @@ def test_a_stop_file_ends_an_undo(practice, dated):
 # ---- users
 
 def comparable(record):
-    """A record without what Alma does not take in, and says so (restore.OUTPUT_ONLY)."""
-    return {name: value for name, value in record.items() if name not in restore.OUTPUT_ONLY}
+    """A record without what Alma does not take in, and says so (recreate.OUTPUT_ONLY)."""
+    return {name: value for name, value in record.items() if name not in recreate.OUTPUT_ONLY}
 
 
 def test_a_re_created_user_equals_the_copy_but_for_what_alma_does_not_take(practice, purged):
@@ -282,7 +285,7 @@ def test_an_interrupt_while_creating_is_settled_by_looking(practice, purged, whe
     setattr(client, when, interrupt)
     with pytest.raises(KeyboardInterrupt):
         undo(practice, purged, create=[who], client=client)
-    assert states(undone(purged)[0], restore.USER_BACK) == {who: INTENDED}
+    assert states(undone(purged)[0], restore.USER_BACK)[who] in OPEN
     results = undo(practice, purged, create=[who])
     assert said(results, who) == (CONFIRMED, "as in the copy")
     assert [line["primary_id"] for line in practice.written() if line["changed"].get("created")] == [who]
@@ -297,6 +300,55 @@ def test_the_key_is_in_no_file_of_an_undo(practice, purged):
 def test_what_is_possible_only_reads(practice, purged):
     before, lines = files(purged.folder), practice.written()
     can = restore.possible(purged.folder)
-    assert set(can["undo"]) <= {restore.DATE_BACK, restore.USER_BACK} and len(can) == len(by_state(purged, CONFIRMED))
+    assert set(can["undo"]) <= {restore.BACK, restore.USER_BACK} and len(can) == len(by_state(purged, CONFIRMED))
     assert files(purged.folder) == before and practice.written() == lines
-    assert journal.read(purged.folder).states(restore.DATE_BACK) == {}
+    assert journal.read(purged.folder).states(restore.BACK) == {}
+
+
+def test_purged_users_are_written_as_a_file_for_the_sis_load(practice, purged):
+    gone = by_state(purged, jobs.GONE, action=jobs.PURGE)
+    with zipfile.ZipFile(restore.sis_file(purged.folder, gone[:3])) as packed:
+        root = etree.fromstring(packed.read("users.xml"))
+    assert [one.findtext("primary_id") for one in root] == gone[:3]
+    assert root[0].findtext("last_name") == practice.before[gone[0]]["last_name"]
+    with pytest.raises(NothingToDo):
+        restore.sis_file(purged.folder, ["nobody"])
+
+
+def test_without_the_key_dates_go_back_and_nobody_is_created(practice, purged):
+    one, = by_state(purged, jobs.GONE, action=jobs.PURGE)[:1]
+    (purged.folder.parent / plan.COPIES_KEY).unlink()
+    with pytest.raises(Refused, match="no key file"):
+        undo(practice, purged, create=[one])
+    assert practice.user(one) is None
+
+
+def test_another_key_opens_nothing_and_says_so(practice, purged, tmp_path):
+    one, = by_state(purged, jobs.GONE, action=jobs.PURGE)[:1]
+    copies.new_key(tmp_path / "other.key")
+    results = restore.undo(purged.folder, practice.alma(), create=[one], key_file=tmp_path / "other.key",
+                           confirmed=restore.to_be_typed(purged.folder, create=[one]))
+    state, words = said(results, one)
+    assert state == FAILED and "encrypted to another one" in words and practice.user(one) is None
+
+
+def rest(record):
+    """A record without what Alma works out anew, such as the day on which the status changed."""
+    return {name: value for name, value in record.items() if name not in fields.ALMAS_OWN}
+
+
+def test_every_field_that_was_set_goes_back_and_what_a_person_changed_since_is_left_and_said(practice):
+    practice.sets = (("user_group", "20"), ("status", "INACTIVE"), ("note", "by {run}"))
+    sealed = practice.seal(years=[2014, 2015])
+    before = practice.everybody()
+    update.carry_out(sealed.folder, practice.alma(), typed(sealed))
+    done = by_state(sealed, CONFIRMED)
+    assert {practice.user(one)["user_group"]["value"] for one in done} == {"20"}
+    practice.change(done[0], user_group={"value": "10"})
+    results = undo(practice, sealed, done)
+    assert said(results, done[0]) == (CONFIRMED, "put back; left as they are now: user group 10")
+    assert {one: rest(record) for one, record in practice.everybody().items() if one != done[0]} == {
+        one: rest(record) for one, record in before.items() if one != done[0]}
+    now = practice.user(done[0])
+    assert now["user_group"]["value"] == "10" and now["status"] == before[done[0]]["status"]
+    assert now["user_note"] == before[done[0]]["user_note"]

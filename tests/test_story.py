@@ -8,7 +8,7 @@ import pathlib
 import pytest
 from conftest import by_state, Practice, typed
 
-from purgelib import choice, exports, jobs, journal, plan, population, report, restore, update
+from purgelib import choice, exports, jobs, journal, plan, population, recreate, report, restore, update
 
 SAMPLE = pathlib.Path(__file__).parents[1] / "data" / "sample"
 YEARS = ("2014", "2015", "2016")
@@ -131,7 +131,7 @@ def test_one_date_and_one_user_came_back(story):
     for one in story.back["create"]:
         back, was = story.user(one), story.before[one]
         differs = {name for name in {*back, *was} if back.get(name) != was.get(name)}
-        assert one not in story.after and differs <= set(restore.OUTPUT_ONLY)
+        assert one not in story.after and differs <= set(recreate.OUTPUT_ONLY)
     now = everybody(story)
     assert set(now) == set(story.after) | set(story.back["create"])
     for one in story.back["dates_of"]:

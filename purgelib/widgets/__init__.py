@@ -1,8 +1,9 @@
 """Choosing with the mouse or the keyboard; what comes out is a choice, which is text.
 
-``choose``: a table of user group by year of expiry whose cells are ticked, with facets beside it. ``users``: the single
-users, one by one. ``confirmation``: the box in which a person types what a purge asks for. Each has a static twin, for
-notebooks that are executed, exported or read on GitHub.
+``choose``: a table of user group by year of expiry whose cells are ticked, with facets beside it. ``users``: the
+single users, one by one. ``confirmation``: the box in which a person types what a purge asks for. ``watched``: a run
+beside its cell, with a panel that pauses and stops it. Each has a static twin, for notebooks that are executed,
+exported or read on GitHub.
 
     state       what all widgets of a notebook share: the choice as it is now, its undo, its numbers
     counting    what a choice means in numbers, added up from the cube of counts
@@ -12,6 +13,7 @@ notebooks that are executed, exported or read on GitHub.
     picker      the widget that ``choose`` shows
     users       the widget of single users: listing, describing, pasted and userstwin are its parts
     confirming  the widget that ``confirmation`` shows
+    running     the panel that ``watched`` shows, and the run beside the cell
     faults      the line of an edited text at which a fault is
     twin        the picker without any script
     page        JavaScript and style sheets, put together
@@ -20,9 +22,10 @@ notebooks that are executed, exported or read on GitHub.
 from purgelib import choice as choices
 from purgelib.widgets.confirming import Confirmation
 from purgelib.widgets.picker import shown
+from purgelib.widgets.running import watched
 from purgelib.widgets.users import users
 
-__all__ = ["choose", "confirmation", "users"]
+__all__ = ["choose", "confirmation", "users", "watched"]
 
 
 def choose(population, choice=None, run=""):
