@@ -33,7 +33,8 @@ def test_everything_in_the_tree_exists(path):
 
 
 def test_nothing_at_the_top_is_missing_from_the_tree():
-    own = {".git", ".ci", ".gitignore", ".venv", ".axe", ".foreign", ".pytest_cache", ".ruff_cache", ".hypothesis", "desk"}
+    own = {".git", ".ci", ".gitignore", ".venv", ".axe", ".foreign", ".pytest_cache",
+           ".ruff_cache", ".hypothesis", "desk"}
     there = {path.name for path in ROOT.iterdir()} - own
     assert there <= {path.rstrip("/").split("/")[0] for path in tree()}
 
