@@ -184,7 +184,8 @@ class Lab:
     def errors(self):
         """Returns the errors on the console, but for JupyterLab's own."""
         # Restarting a kernel may cut off a question of its debugger, and leaving the page a word of a widget.
-        return [one for one in self.console if not any(own in one for own in ("debugger state", "no comm channel"))]
+        return [one for one in self.console if not any(own in one for own in (
+            "debugger state", "no comm channel", "ERR_INTERNET_DISCONNECTED"))]
 
     def wait_idle(self, timeout=60):
         """Waits until the kernel of the notebook in the page has nothing to do."""

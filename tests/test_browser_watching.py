@@ -1,6 +1,5 @@
 """A real run in notebook 04 is paused, taken up, stopped and interrupted by the mouse, in JupyterLab in Chromium."""
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import nbformat
 import pytest
 import requests
-from labdrive import Lab
 
 import purgelib
 from purgelib import choice, exports, guards, journal, plan, population, sandbox
@@ -19,11 +17,13 @@ CELL = ".jp-Cell:has-text('update.carry_out')"
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-    """A data folder of its own, which the kernel inherits."""
-    monkeypatch.setenv("PURGELIB_DATA", str(tmp_path / "data"))
-    yield tmp_path / "data"
-    sandbox.stop(tmp_path / "data" / "sandbox" / "alma")
+def data(driven, monkeypatch):
+    """The data folder of the kernels, empty, and for this process, too."""
+    folder = driven.root / "data"
+    shutil.rmtree(folder, ignore_errors=True)
+    monkeypatch.setenv("PURGELIB_DATA", str(folder))
+    yield folder
+    sandbox.stop(folder / "sandbox" / "alma")
 
 
 @pytest.fixture
@@ -39,20 +39,17 @@ def sealed(data):
 
 
 @pytest.fixture
-def lab(tmp_path, sealed, request):
-    if not shutil.which("chromium"):
-        why = "Chromium is not installed: make browser"
-        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+def lab(driven, sealed):
+    """Notebook 04 about that plan, not run yet."""
     notebook = nbformat.read(ROOT / "notebooks" / "04_update.ipynb", as_version=4)
     given = f"run, where, institution = 'watched', 'sandbox', ''\nconfirmed = {guards.to_be_typed(sealed.header)!r}"
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", ()):
             cell.source = given
-    (tmp_path / "lab").mkdir()
-    nbformat.write(notebook, tmp_path / "lab" / "04_update.ipynb")
-    with Lab(tmp_path / "lab", theme=getattr(request, "param", "JupyterLab Light")) as one:
-        one.open("04_update.ipynb")
-        yield one
+    nbformat.write(notebook, driven.root / "04_update.ipynb")
+    driven.open("04_update.ipynb")
+    driven.console.clear()
+    return driven
 
 
 def door(data, method, what, body=None):
@@ -140,4 +137,4 @@ def test_a_run_is_paused_stopped_interrupted_and_comes_to_its_end_with_nobody_wr
     assert f"of {len(sealed):,} users settled" in lab.page.locator(CELL).text_content()
     assert sorted(written(data)) == sorted(confirmed(sealed)) and len(confirmed(sealed)) > 700
     assert len(set(written(data))) == len(written(data))
-    assert lab.console == []
+    assert lab.errors() == []
